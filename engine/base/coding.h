@@ -1,0 +1,81 @@
+// Little-endian integers in bytes, and a reader that cannot run over the end.
+#ifndef IDEM_BASE_CODING_H_
+#define IDEM_BASE_CODING_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+namespace idem::engine {
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "files are written as the machine stores");
+
+template <typename T>
+T Load(const char* from) {
+  static_assert(std::is_integral_v<T>);
+  T value;
+  std::memcpy(&value, from, sizeof(T));
+  return value;
+}
+
+template <typename T>
+void StoreAt(char* to, T value) {
+  static_assert(std::is_integral_v<T>);
+  std::memcpy(to, &value, sizeof(T));
+}
+
+// 48-bit unsigned integers: times in ms and LSNs.
+inline uint64_t Load48(const char* from) {
+  uint64_t value = 0;
+  std::memcpy(&value, from, 6);
+  return value;
+}
+inline void Store48(char* to, uint64_t value) { std::memcpy(to, &value, 6); }
+
+template <typename T>
+void Append(std::string& to, T value) {
+  char bytes[sizeof(T)];
+  StoreAt(bytes, value);
+  to.append(bytes, sizeof(T));
+}
+
+// Reads from the front of a view. After the first read beyond the end ok() is false and every
+// later read gives zeros.
+class ByteReader {
+ public:
+  explicit ByteReader(std::string_view bytes) : bytes_(bytes) {}
+
+  template <typename T>
+  T Read() {
+    if (!Has(sizeof(T))) return T{};
+    const T value = Load<T>(bytes_.data());
+    bytes_.remove_prefix(sizeof(T));
+    return value;
+  }
+  std::string_view ReadBytes(size_t length) {
+    if (!Has(length)) return {};
+    const std::string_view taken = bytes_.substr(0, length);
+    bytes_.remove_prefix(length);
+    return taken;
+  }
+  bool ok() const { return ok_; }
+  size_t left() const { return bytes_.size(); }
+
+ private:
+  bool Has(size_t length) {
+    if (bytes_.size() >= length) return true;
+    ok_ = false;
+    bytes_ = {};
+    return false;
+  }
+
+  std::string_view bytes_;
+  bool ok_ = true;
+};
+
+}  // namespace idem::engine
+
+#endif  // IDEM_BASE_CODING_H_

@@ -1,0 +1,55 @@
+// The after-image of one entry: everything that is known of a key after a change, decided.
+//
+// The same struct is what a transition reads and makes, what the log encodes (record.h), what
+// recovery decodes, and what a stripe installs. It owns nothing but views: `key`, `value` and
+// `owner` point into an entry, a request or a file buffer that must outlive it.
+#ifndef IDEM_LOG_IMAGE_H_
+#define IDEM_LOG_IMAGE_H_
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "base/body.h"
+#include "idem/answer.h"
+#include "idem/fingerprint.h"
+#include "idem/request.h"
+
+namespace idem::engine {
+
+using OwnerDigest = std::array<char, 16>;
+
+struct Image {
+  std::string_view key;
+  // kAny: there is no entry. As an after-image that is a removal: only `key` and `token` count
+  // (the token that the removed entry had).
+  Kind kind = Kind::kAny;
+
+  // --- both kinds
+  Token token = 0;          // of the latest claim; a register's version
+  int64_t deadline_ms = 0;  // store time at which the entry is forgotten; 0: never
+  std::string_view value;   // response or register value
+  Body* value_body = nullptr;  // not owned; set when `value` stands in a Body
+
+  // --- records
+  State state = State::kAbsent;
+  bool hold = false;
+  bool has_owner = false;
+  bool value_omitted = false;  // finished, response too large: size and checksum are kept
+  uint16_t code = 0;
+  uint32_t attempt = 0;
+  Fingerprint fingerprint;
+  OwnerDigest owner{};
+  int64_t since_ms = 0;      // in progress: the claim; later: the finish or failure
+  int64_t until_ms = 0;      // in progress: end of the lease; failed for retry: end of the backoff
+  int64_t retention_ms = 0;  // in progress: as named by BEGIN
+  uint64_t omitted_bytes = 0;
+  uint64_t omitted_checksum = 0;
+
+  bool absent() const { return kind == Kind::kAny; }
+  bool finished() const { return state == State::kCompleted || state == State::kFailedFinal; }
+};
+
+}  // namespace idem::engine
+
+#endif  // IDEM_LOG_IMAGE_H_

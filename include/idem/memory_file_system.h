@@ -1,0 +1,58 @@
+// A FileSystem in memory that fails and forgets on command. For tests of Idem and of its users.
+//
+// It keeps, beside what a reader sees, what a disk would hold: Crash() throws away everything that
+// was not synced (file contents since the last Sync, directory entries since the last
+// SyncDirectory). Thread-safe.
+#ifndef IDEM_MEMORY_FILE_SYSTEM_H_
+#define IDEM_MEMORY_FILE_SYSTEM_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "idem/file_system.h"
+
+namespace idem {
+
+class MemoryFileSystem final : public FileSystem {
+ public:
+  MemoryFileSystem();
+  ~MemoryFileSystem() override;
+
+  // FileSystem. Files and locks still open keep working on their old contents after a Crash, as a
+  // dead process's would: nothing they do is seen any more.
+  absl::StatusOr<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode) override;
+  absl::Status Rename(const std::string& from, const std::string& to) override;
+  absl::Status Remove(const std::string& path) override;
+  absl::StatusOr<std::vector<std::string>> List(const std::string& directory) override;
+  absl::Status CreateDirectory(const std::string& directory) override;
+  absl::Status SyncDirectory(const std::string& directory) override;
+  absl::StatusOr<std::unique_ptr<DirectoryLock>> Lock(const std::string& path,
+                                                      std::string_view holder) override;
+
+  // A power cut: only what was synced is left, and all locks are free.
+  void Crash();
+  // A killed process: everything written is left, and all locks are free.
+  void Kill();
+
+  // From now on the `nth` call (1 = the next) that may fail (every call of File and FileSystem)
+  // fails with `error`; with `keep_failing` all later ones too. nth = 0 ends it.
+  void FailCall(int64_t nth, absl::Status error, bool keep_failing = false);
+  // Calls counted so far, failed ones included.
+  int64_t calls() const;
+  // Creating or growing files beyond this many bytes in all fails with kResourceExhausted.
+  void SetCapacity(uint64_t bytes);
+
+  // The contents of a file as a reader sees them; for tests that damage files.
+  absl::StatusOr<std::string> Read(const std::string& path) const;
+  void Overwrite(const std::string& path, std::string contents);
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace idem
+
+#endif  // IDEM_MEMORY_FILE_SYSTEM_H_

@@ -1,0 +1,78 @@
+// How a store is opened, and how a request is begun. Every value is in the unit its name ends with.
+#ifndef IDEM_OPTIONS_H_
+#define IDEM_OPTIONS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "idem/clock.h"
+#include "idem/file_system.h"
+
+namespace idem {
+
+// What an answer is worth (README, "Guarantees").
+enum class Durability : uint8_t {
+  kAlways,    // leaves after the fdatasync that covers what it says
+  kInterval,  // leaves when written to the system; synced every sync_interval_ms
+  kOs,        // leaves when written to the system; synced when the system likes
+  kMemory,    // no log: everything is gone at close
+};
+
+// Who does the work that no caller waits for (commits, expiry, preparing log segments).
+enum class Background : uint8_t {
+  kThreads,  // the store's own threads
+  kManual,   // only Store::Step: for tests and simulators
+};
+
+struct Options {
+  // Where the store lives; made if missing. Must be empty in memory mode.
+  std::string directory;
+  Durability durability = Durability::kAlways;
+  // kInterval: 1 .. 60,000. At most this much is lost in a power cut.
+  int64_t sync_interval_ms = 1000;
+
+  // Entries, index, wheel and large responses together: 16 MiB or more. At 90 % new claims are
+  // refused; claims that run can always finish. Recovery never refuses.
+  uint64_t memory_limit_bytes = uint64_t{1} << 30;
+  // Used where a Begin names none. Lease 1 .. 86,400,000 (24 h), retention 1 .. 7,776,000,000
+  // (90 d); retention may not be shorter than the lease.
+  int64_t default_lease_ms = 30'000;
+  int64_t default_retention_ms = 86'400'000;
+  // After an open no claim is taken over for this long, so that owners who could not reach a
+  // closed store can still finish. -1: one default lease. 0 .. 86,400,000.
+  int64_t restart_grace_ms = -1;
+  // A longer response is dropped and the fact kept; a longer register value is refused.
+  // 0 .. 16 MiB.
+  uint32_t max_response_bytes = 1 << 20;
+
+  // Independent locks, a power of two, 1 .. 1024. 64 keeps two to sixteen threads out of each
+  // other's way; more cost about 12 KiB each.
+  uint32_t stripes = 64;
+  // Size of one log file: 64 KiB .. 1 GiB, and room for the largest record. Two are kept filled
+  // with zeros ahead.
+  uint64_t segment_bytes = 64 << 20;
+  // Appended but not yet written: beyond it callers wait. 64 KiB .. 1 GiB.
+  uint64_t backlog_bytes = 32 << 20;
+
+  Background background = Background::kThreads;
+  // Not owned; must outlive the store.
+  Clock* clock = Clock::System();
+  FileSystem* file_system = FileSystem::System();
+};
+
+struct BeginOptions {
+  std::optional<int64_t> lease_ms;
+  std::optional<int64_t> retention_ms;
+  // 0 .. 64 bytes that name this caller, so that its own retried Begin finds its own claim.
+  std::string_view owner;
+  // When the lease ends nobody takes over: an operator resolves it.
+  bool hold = false;
+  // When the request was first issued (wall clock); see TooOld. 0: not known.
+  int64_t issued_unix_ms = 0;
+};
+
+}  // namespace idem
+
+#endif  // IDEM_OPTIONS_H_

@@ -1,0 +1,121 @@
+// The form of a call under Store::Begin and its kin: plain values in, plain values out.
+//
+// For users with an event loop (and for the server): Store::Execute takes Requests and gives
+// Replies without ever waiting. A Reply may be told to anyone only once Store::committed() has
+// reached its lsn; before that a power cut could still undo what it says.
+//
+// There are two kinds of entry. A *record* is the life of one idempotency key: claim, finish,
+// replay. A *register* is a plain value with a version and a deadline.
+#ifndef IDEM_REQUEST_H_
+#define IDEM_REQUEST_H_
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "idem/answer.h"
+#include "idem/fingerprint.h"
+
+namespace idem {
+
+enum class Op : uint8_t {
+  // On records.
+  kBegin,     // fingerprint, owner, lease_ms, retention_ms, hold, issued_unix_ms
+  kComplete,  // token, value, code, retention_ms
+  kFail,      // token, final: value, code, retention_ms; not final: after_ms
+  kExtend,    // token, lease_ms
+  kRelease,   // token
+  kResolve,   // resolution, value: an operator settles an orphaned or held claim
+  // On registers.
+  kPut,          // value, retention_ms (0: none), condition, keep_deadline, want_value
+  kSetDeadline,  // retention_ms (0: none), condition, deadline_condition
+  // On either; `kind` narrows it.
+  kRemove,  // record: Forget, with force; register: condition, want_value
+  kGet,     // want_value
+};
+
+enum class Kind : uint8_t { kAny = 0, kRecord = 1, kRegister = 2 };
+
+enum class Resolution : uint8_t { kCompleted, kFailed, kClaimable };
+
+enum class Condition : uint8_t { kAlways, kIfAbsent, kIfPresent, kIfValue, kIfVersion };
+
+enum class DeadlineCondition : uint8_t { kAlways, kIfNone, kIfSet, kIfLater, kIfEarlier };
+
+// Only the fields named beside the Op are read. The views must stay valid during Execute.
+struct Request {
+  Op op = Op::kGet;
+  Kind kind = Kind::kAny;
+  std::string_view key;    // 1 .. 1024 bytes
+  std::string_view value;  // a response, or a register's value
+  Fingerprint fingerprint;
+  Token token = 0;
+  std::optional<int64_t> lease_ms;
+  std::optional<int64_t> retention_ms;
+  int64_t after_ms = 0;  // 0 .. 90 d
+  int64_t issued_unix_ms = 0;
+  std::string_view owner;  // 0 .. 64 bytes
+  uint16_t code = 0;
+  bool hold = false;
+  bool final = false;
+  bool force = false;
+  bool keep_deadline = false;
+  bool want_value = false;  // kGet, kPut and kRemove: also give the (old) value or response
+  Resolution resolution = Resolution::kClaimable;
+  Condition condition = Condition::kAlways;
+  DeadlineCondition deadline_condition = DeadlineCondition::kAlways;
+  std::string_view expected_value;  // for kIfValue
+  Token expected_version = 0;       // for kIfVersion
+};
+
+enum class Outcome : uint8_t {
+  // Answers.
+  kOk,        // done, or it was already so
+  kClaimed,   // token, attempt, lease_ms
+  kReplay,    // state, code, response, age_ms, ttl_ms
+  kBusy,      // busy_reason, retry_after_ms, attempt, age_ms
+  kMismatch,  // state
+  kTooOld,
+  kNotMet,  // a register's condition does not hold; nothing changed
+  kAbsent,  // kGet, kRemove, kSetDeadline: no such entry
+  // Errors that depend on the entry. Nothing changed.
+  kUnknownKey,
+  kFenced,    // the token is not the current one
+  kConflict,  // settled in another way already
+  kRefused,   // kRemove of a claim that runs without force; kResolve of one that is not stuck
+  kWrongKind,
+  // Errors that do not. Nothing changed.
+  kInvalid,      // `error` says which limit
+  kOutOfMemory,  // at 90 % of the memory limit: new entries are refused
+  kNoSpace,      // the disk is full: claims are refused first
+  kUnavailable,  // the log has failed; the store must be opened anew
+};
+
+struct Reply {
+  Outcome outcome = Outcome::kOk;
+  Kind kind = Kind::kAny;        // of the entry, kAny when absent
+  State state = State::kAbsent;  // of the record after the call
+  Busy::Reason busy_reason = Busy::Reason::kRunning;
+  bool held = false;           // the record asked for HOLD
+  bool orphaned = false;       // in progress with its lease over
+  bool changed = false;        // the call changed the entry
+  bool value_omitted = false;  // the response was too large to keep; value_bytes tells its size
+  bool has_owner = false;
+  uint16_t code = 0;
+  uint32_t attempt = 0;
+  uint64_t value_bytes = 0;
+  Token token = 0;  // register: its version
+  int64_t lease_ms = 0;
+  int64_t retry_after_ms = 0;
+  int64_t age_ms = 0;
+  int64_t ttl_ms = 0;  // -1: no deadline
+  Fingerprint fingerprint;
+  // May be told when Store::committed() >= lsn.
+  Lsn lsn = 0;
+  Response response;
+  const char* error = "";  // kInvalid: what to do about it; a constant
+};
+
+}  // namespace idem
+
+#endif  // IDEM_REQUEST_H_

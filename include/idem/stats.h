@@ -1,0 +1,57 @@
+// What a store can tell about itself. All counts are since Open unless said otherwise.
+#ifndef IDEM_STATS_H_
+#define IDEM_STATS_H_
+
+#include <cstdint>
+#include <string>
+
+#include "idem/answer.h"
+#include "idem/options.h"
+
+namespace idem {
+
+struct LogStats {
+  uint32_t epoch = 0;
+  Lsn appended = 0;
+  Lsn committed = 0;
+  Lsn synced = 0;
+  uint64_t batches = 0;
+  uint64_t syncs = 0;
+  uint64_t bytes_written = 0;
+  uint64_t segments = 0;       // files now
+  uint64_t segment_bytes = 0;  // their sizes together, the spare included
+  int64_t last_sync_us = 0;
+  int64_t worst_sync_us = 0;
+  bool spare_ready = false;   // the reserve for a full disk stands by
+  bool disk_full = false;     // claims are refused
+  bool failed = false;        // a write or sync failed: the store must be opened anew
+  uint64_t torn_tails_cut = 0;  // at this open
+  uint64_t records_recovered = 0;
+};
+
+struct Stats {
+  std::string store_id;  // a random UUID, made with the directory
+  Durability durability = Durability::kAlways;
+  uint64_t records = 0;  // now, expired ones that are not freed yet included
+  uint64_t registers = 0;
+  uint64_t registers_with_deadline = 0;
+  uint64_t in_progress = 0;
+  uint64_t memory_bytes = 0;  // now: entries, bodies, index and wheel
+  uint64_t memory_limit_bytes = 0;
+  uint64_t claims = 0;     // answers CLAIMED
+  uint64_t takeovers = 0;  // of them, with attempt > 1
+  uint64_t replays = 0;
+  uint64_t busy = 0;
+  uint64_t mismatches = 0;
+  uint64_t finishes = 0;
+  uint64_t fenced = 0;
+  uint64_t expired = 0;
+  uint64_t responses_omitted = 0;
+  uint64_t refused_for_memory = 0;
+  uint64_t refused_for_disk = 0;
+  LogStats log;
+};
+
+}  // namespace idem
+
+#endif  // IDEM_STATS_H_

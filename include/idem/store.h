@@ -1,0 +1,127 @@
+// Idem: has this request been seen, and what was the answer?
+//
+// A Store is a table of idempotency keys with a write-ahead log. Begin asks for a key; whoever gets
+// the Claim runs the request and completes it; everyone else is told what happened:
+//
+//   auto answer = store->Begin("order-7", store->FingerprintOf({body}));
+//   if (auto* claim = std::get_if<idem::Claim>(&*answer)) claim->Complete(Charge(body));
+//   else if (auto* replay = std::get_if<idem::Replay>(&*answer)) Send(replay->response.bytes());
+//
+// Thread rule: every call may be made from any thread at any time; all are atomic. Claims must be
+// dropped, and blocked calls must have returned, before the Store is destroyed.
+//
+// Durability: Begin, Complete and the other blocking calls return when their answer is as durable
+// as Options::durability promises, for what they changed and for what they merely saw.
+#ifndef IDEM_STORE_H_
+#define IDEM_STORE_H_
+
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "idem/answer.h"
+#include "idem/claim.h"
+#include "idem/fingerprint.h"
+#include "idem/options.h"
+#include "idem/request.h"
+#include "idem/stats.h"
+
+namespace idem {
+
+namespace engine {
+class Core;
+}
+
+using Answer = std::variant<Claim, Replay, Busy, Mismatch, TooOld>;
+
+class Store {
+ public:
+  // Opens the store in options.directory, making it if there is none, and recovers what it holds.
+  // Errors: kInvalidArgument (an option, named), kAlreadyExists (the directory is in use; says by
+  // whom), kPermissionDenied, kResourceExhausted (no space), kDataLoss (damage in data known
+  // durable: names file and offset, nothing was changed), kFailedPrecondition (a newer format).
+  static absl::StatusOr<std::unique_ptr<Store>> Open(Options options);
+  // Commits what was appended and marks a clean stop. What runs stays claimed.
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  // Asks for `key` (1 .. 1024 bytes). Errors: kInvalidArgument (a limit), kFailedPrecondition (the
+  // key is a register), kResourceExhausted (memory or disk: nothing changed), kDataLoss (the log
+  // failed: unknown until the next open).
+  absl::StatusOr<Answer> Begin(std::string_view key, const Fingerprint& fingerprint,
+                               const BeginOptions& options = {});
+
+  // The claim of `key` under `token`, as a queue worker or another process was handed it. Nothing
+  // is checked until it is used.
+  Claim Attach(std::string_view key, Token token);
+
+  // Drops a record that is not in progress. With `force` also one that is: its token is fenced.
+  absl::Status Forget(std::string_view key, bool force = false);
+
+  // Runs `work` once for `key`, or replays: what most callers want. While `work` runs its lease is
+  // kept alive. If `work` returns bytes the claim is completed with them; if it returns an error
+  // the claim fails for retry and the error is returned, unless `work` settled the claim itself.
+  // Errors beside those of Begin: kUnavailable (busy; the message tells when to retry),
+  // kAborted (mismatch: the key was used for another request), kOutOfRange (too old).
+  using Work = std::function<absl::StatusOr<std::string>(Claim&)>;
+  absl::StatusOr<Replay> Once(std::string_view key, const Fingerprint& fingerprint, const Work& work,
+                              const BeginOptions& options = {});
+
+  // Keyed hash of the parts, each with its length, so {"ab","c"} differs from {"a","bc"}.
+  Fingerprint FingerprintOf(std::initializer_list<std::string_view> parts) const;
+  // For callers who have a digest already: 1 .. 32 bytes.
+  absl::StatusOr<Fingerprint> FingerprintOfDigest(std::string_view digest) const;
+
+  // --- For event loops ---------------------------------------------------------------------------
+
+  // Executes requests in order and never waits. Returns how many were executed: fewer than all
+  // only when the log's backlog is full; try the rest when committed() has moved. One reply each.
+  size_t Execute(std::span<const Request> requests, std::span<Reply> replies);
+  // All or none, atomically, over at most 64 keys: if one outcome is an error or kNotMet, nothing
+  // is changed, and the replies tell which. False: nothing was done, the backlog is full.
+  bool Transact(std::span<const Request> requests, std::span<Reply> replies);
+  // Replies up to this position may leave. Rises only.
+  Lsn committed() const;
+  // Everything up to this position is proved to be on disk. Rises only.
+  Lsn synced() const;
+  // OK, or why the log has failed: replies above committed() are unknown for ever.
+  absl::Status log_status() const;
+  // Called after committed() moved or the log failed, on any thread, holding no lock. It must be
+  // short, and must not call the store but for committed() and log_status(). Returns an id.
+  int AddCommitListener(std::function<void()> listener);
+  // After its return the listener is not running and is not called again.
+  void RemoveCommitListener(int id);
+
+  // Visits entries in hash order from `cursor` (0 starts), about `count` of them, 1 .. 1000 slots
+  // of work bounded per call; returns the next cursor, 0 at the end. An entry that is there from
+  // the first call to the last is visited at least once, however the table grows meanwhile.
+  // `visit` runs under no lock; what it is shown is valid during the call only.
+  struct Entry {
+    std::string_view key;
+    const Reply* about;  // as kGet would answer without the value
+  };
+  uint64_t Scan(uint64_t cursor, size_t count, const std::function<void(const Entry&)>& visit);
+  Stats GetStats() const;
+
+  // One step of background work, for Background::kManual. True: there may be more to do.
+  enum class StepKind : uint8_t { kCommit, kExpire, kPrepareSegment };
+  bool Step(StepKind kind);
+
+ private:
+  explicit Store(std::unique_ptr<engine::Core> core);
+  friend class Claim;
+
+  std::unique_ptr<engine::Core> core_;
+};
+
+}  // namespace idem
+
+#endif  // IDEM_STORE_H_
