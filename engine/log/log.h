@@ -87,10 +87,10 @@ class Log {
 struct OpenedLog {
   std::unique_ptr<Log> log;
   TokenRange tokens;
-  StoreClock clock;    // goes on from the latest store time in the files
-  HashSecret secret;   // of fingerprints; the same for the life of the directory
+  StoreClock clock;   // goes on from the latest store time in the files
+  HashSecret secret;  // of fingerprints; the same for the life of the directory
   std::string store_id;
-  bool created;        // the directory was new
+  bool created;  // the directory was new
 };
 
 // Given every record in LSN order during an open. Not OK stops the open with that status.

@@ -22,7 +22,7 @@ using Token = uint64_t;
 
 enum class State : uint8_t {
   kAbsent = 0,
-  kInProgress = 1,   // claimed; its lease may be over (orphaned), or it may be held
+  kInProgress = 1,  // claimed; its lease may be over (orphaned), or it may be held
   kCompleted = 2,
   kFailedFinal = 3,  // finished as a failure: replayed like a success
   kFailedRetry = 4,  // gave up for now: the next claim runs it again

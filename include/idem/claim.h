@@ -59,7 +59,7 @@ class [[nodiscard]] Claim {
 
   const std::string& key() const { return key_; }
   Token token() const { return token_; }
-  uint32_t attempt() const { return attempt_; }  // 1 for the first claim of a key; 0 if attached
+  uint32_t attempt() const { return attempt_; }   // 1 for the first claim of a key; 0 if attached
   int64_t lease_ms() const { return lease_ms_; }  // as granted; 0 if attached
 
   // Lets go of the claim without settling it; a later Store::Attach(key, token) continues.

@@ -93,7 +93,7 @@ enum class Outcome : uint8_t {
 
 struct Reply {
   Outcome outcome = Outcome::kOk;
-  Kind kind = Kind::kAny;        // of the entry, kAny when absent
+  Kind kind = Kind::kAny;        // of the entry that the call found; kAny: none
   State state = State::kAbsent;  // of the record after the call
   Busy::Reason busy_reason = Busy::Reason::kRunning;
   bool held = false;           // the record asked for HOLD

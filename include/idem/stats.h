@@ -22,9 +22,9 @@ struct LogStats {
   uint64_t segment_bytes = 0;  // their sizes together, the spare included
   int64_t last_sync_us = 0;
   int64_t worst_sync_us = 0;
-  bool spare_ready = false;   // the reserve for a full disk stands by
-  bool disk_full = false;     // claims are refused
-  bool failed = false;        // a write or sync failed: the store must be opened anew
+  bool spare_ready = false;     // the reserve for a full disk stands by
+  bool disk_full = false;       // claims are refused
+  bool failed = false;          // a write or sync failed: the store must be opened anew
   uint64_t torn_tails_cut = 0;  // at this open
   uint64_t records_recovered = 0;
 };

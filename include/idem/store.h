@@ -72,8 +72,8 @@ class Store {
   // Errors beside those of Begin: kUnavailable (busy; the message tells when to retry),
   // kAborted (mismatch: the key was used for another request), kOutOfRange (too old).
   using Work = std::function<absl::StatusOr<std::string>(Claim&)>;
-  absl::StatusOr<Replay> Once(std::string_view key, const Fingerprint& fingerprint, const Work& work,
-                              const BeginOptions& options = {});
+  absl::StatusOr<Replay> Once(std::string_view key, const Fingerprint& fingerprint,
+                              const Work& work, const BeginOptions& options = {});
 
   // Keyed hash of the parts, each with its length, so {"ab","c"} differs from {"a","bc"}.
   Fingerprint FingerprintOf(std::initializer_list<std::string_view> parts) const;

@@ -1,0 +1,28 @@
+// The memory whose amount the users decide: entries, index, wheel, bodies. It may run out, and then
+// a call is refused; everything else in the engine is small and aborts when operator new fails.
+//
+// Thread rule: all of it from any thread.
+#ifndef IDEM_BASE_ALLOCATION_H_
+#define IDEM_BASE_ALLOCATION_H_
+
+#include <cstddef>
+#include <cstdint>
+
+namespace idem::engine {
+
+// `bytes` (> 0) of uninitialised memory, aligned for any standard type, or null.
+[[nodiscard]] void* AllocateOrNull(size_t bytes);
+
+// `memory` comes from AllocateOrNull(bytes), or is null.
+void Free(void* memory, size_t bytes);
+
+enum class AllocationFailure { kOnce, kFromThenOn };
+
+// Makes the `countdown`-th allocation from now return null (1: the next one), and with kFromThenOn
+// every later one too. Below 1 nothing fails. A new call replaces the one before.
+void SetAllocationFailureForTest(int64_t countdown,
+                                 AllocationFailure failure = AllocationFailure::kOnce);
+
+}  // namespace idem::engine
+
+#endif  // IDEM_BASE_ALLOCATION_H_

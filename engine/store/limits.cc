@@ -1,0 +1,74 @@
+#include "store/limits.h"
+
+namespace idem::engine {
+namespace {
+
+constexpr const char* kBadKey = "key must have 1 to 1024 bytes";
+constexpr const char* kBadOwner = "owner must have at most 64 bytes; send a digest of a longer one";
+constexpr const char* kBadLease = "lease must be 1 to 86400000 ms (24 hours)";
+constexpr const char* kBadRetention = "retention must be 1 to 7776000000 ms (90 days)";
+constexpr const char* kShortRetention =
+    "retention is shorter than the lease; name a longer retention or a shorter lease";
+constexpr const char* kBadAfter = "pause before a retry must be 0 to 7776000000 ms (90 days)";
+constexpr const char* kBadIssued = "time of issue must be positive milliseconds since 1970";
+constexpr const char* kBadValue =
+    "value is larger than max_response_bytes; store a reference to it";
+constexpr const char* kHugeValue = "response is larger than 16 MiB; store a reference to it";
+constexpr const char* kBadDeadline = "time to live must be 0 (none) to 100 years in ms";
+constexpr const char* kBadToken = "token must be the number that BEGIN gave";
+
+bool Within(int64_t value, int64_t low, int64_t high) { return value >= low && value <= high; }
+
+const char* WhyInvalidBegin(const Request& request, const RequestDefaults& defaults) {
+  const int64_t lease_ms = request.lease_ms.value_or(defaults.lease_ms);
+  const int64_t retention_ms = request.retention_ms.value_or(defaults.retention_ms);
+  if (request.owner.size() > kOwnerBytesMax) return kBadOwner;
+  if (!Within(lease_ms, 1, kLeaseMsMax)) return kBadLease;
+  if (!Within(retention_ms, 1, kRetentionMsMax)) return kBadRetention;
+  if (retention_ms < lease_ms) return kShortRetention;
+  if (request.issued_unix_ms < 0) return kBadIssued;
+  return nullptr;
+}
+
+const char* WhyInvalidFinish(const Request& request) {
+  if (request.token == 0 || request.token > kTokenMax) return kBadToken;
+  if (request.value.size() > kResponseBytesMax) return kHugeValue;
+  if (!Within(request.retention_ms.value_or(1), 1, kRetentionMsMax)) return kBadRetention;
+  if (!Within(request.after_ms, 0, kRetentionMsMax)) return kBadAfter;
+  return nullptr;
+}
+
+const char* WhyInvalidRegister(const Request& request, const RequestDefaults& defaults) {
+  if (!Within(request.retention_ms.value_or(0), 0, kDeadlineMsMax)) return kBadDeadline;
+  if (request.value.size() > defaults.response_bytes_max) return kBadValue;
+  return nullptr;
+}
+
+}  // namespace
+
+const char* WhyInvalid(const Request& request, const RequestDefaults& defaults) {
+  if (request.key.empty() || request.key.size() > kKeyBytesMax) return kBadKey;
+  switch (request.op) {
+    case Op::kBegin:
+      return WhyInvalidBegin(request, defaults);
+    case Op::kComplete:
+    case Op::kFail:
+      return WhyInvalidFinish(request);
+    case Op::kExtend:
+      if (request.token == 0 || request.token > kTokenMax) return kBadToken;
+      return Within(request.lease_ms.value_or(0), 1, kLeaseMsMax) ? nullptr : kBadLease;
+    case Op::kRelease:
+      return request.token == 0 || request.token > kTokenMax ? kBadToken : nullptr;
+    case Op::kResolve:
+      return request.value.size() > kResponseBytesMax ? kHugeValue : nullptr;
+    case Op::kPut:
+    case Op::kSetDeadline:
+      return WhyInvalidRegister(request, defaults);
+    case Op::kRemove:
+    case Op::kGet:
+      return nullptr;
+  }
+  return "unknown operation";
+}
+
+}  // namespace idem::engine

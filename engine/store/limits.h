@@ -1,0 +1,32 @@
+// Every limit on a single request, and the check that a request keeps them.
+#ifndef IDEM_STORE_LIMITS_H_
+#define IDEM_STORE_LIMITS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "idem/request.h"
+
+namespace idem::engine {
+
+inline constexpr size_t kKeyBytesMax = 1024;
+inline constexpr size_t kOwnerBytesMax = 64;
+inline constexpr int64_t kLeaseMsMax = 86'400'000;            // 24 h
+inline constexpr int64_t kRetentionMsMax = 7'776'000'000;     // 90 d
+inline constexpr int64_t kDeadlineMsMax = 3'153'600'000'000;  // 100 years, for registers only
+inline constexpr uint32_t kResponseBytesMax = 16 << 20;
+inline constexpr Token kTokenMax = (Token{1} << 53) - 1;
+
+// What a request falls back on, and the response limit of this store.
+struct RequestDefaults {
+  int64_t lease_ms = 30'000;
+  int64_t retention_ms = 86'400'000;
+  uint32_t response_bytes_max = 1 << 20;
+};
+
+// Null, or what is wrong with the request and what to do about it.
+const char* WhyInvalid(const Request& request, const RequestDefaults& defaults);
+
+}  // namespace idem::engine
+
+#endif  // IDEM_STORE_LIMITS_H_

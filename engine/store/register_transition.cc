@@ -1,0 +1,99 @@
+// The half of the state machine that decides about registers: plain values with a version and a
+// deadline. Redis' string and expiry commands are built on these few calls in the server.
+#include "base/check.h"
+#include "store/transition.h"
+
+namespace idem::engine {
+namespace {
+
+bool Holds(const Image& entry, const Request& request) {
+  switch (request.condition) {
+    case Condition::kAlways:
+      return true;
+    case Condition::kIfAbsent:
+      return entry.absent();
+    case Condition::kIfPresent:
+      return !entry.absent();
+    case Condition::kIfValue:
+      return !entry.absent() && entry.value == request.expected_value;
+    case Condition::kIfVersion:  // version 0 is "not there yet"
+      return entry.token == request.expected_version;
+  }
+  IDEM_CHECK(false);
+  return false;
+}
+
+// A register without a deadline outlives every deadline.
+bool DeadlineHolds(const Image& entry, int64_t deadline_ms, DeadlineCondition condition) {
+  const bool has_deadline = entry.deadline_ms != 0;
+  switch (condition) {
+    case DeadlineCondition::kAlways:
+      return true;
+    case DeadlineCondition::kIfNone:
+      return !has_deadline;
+    case DeadlineCondition::kIfSet:
+      return has_deadline;
+    case DeadlineCondition::kIfLater:
+      return has_deadline && (deadline_ms == 0 || deadline_ms > entry.deadline_ms);
+    case DeadlineCondition::kIfEarlier:
+      return deadline_ms != 0 && (!has_deadline || deadline_ms < entry.deadline_ms);
+  }
+  IDEM_CHECK(false);
+  return false;
+}
+
+int64_t NamedDeadline(const Request& request, const Moment& moment) {
+  const int64_t ttl_ms = request.retention_ms.value_or(0);
+  return ttl_ms == 0 ? 0 : moment.now_ms + ttl_ms;
+}
+
+void DescribeIfWanted(const Image& entry, const Request& request, const Moment& moment,
+                      Reply& reply) {
+  if (!entry.absent()) Describe(entry, moment, request.want_value, reply);
+}
+
+Change Put(const Image& entry, const Request& request, const Moment& moment, Image& next,
+           Reply& reply) {
+  DescribeIfWanted(entry, request, moment, reply);
+  if (!Holds(entry, request)) return Answer(reply, Outcome::kNotMet);
+  if (moment.disk_full) return Answer(reply, Outcome::kNoSpace);
+  if (moment.memory_full && (entry.absent() || request.value.size() > entry.value.size())) {
+    return Answer(reply, Outcome::kOutOfMemory);
+  }
+  next = Image{};
+  next.key = request.key;
+  next.kind = Kind::kRegister;
+  next.value = request.value;
+  next.deadline_ms = request.keep_deadline ? entry.deadline_ms : NamedDeadline(request, moment);
+  return Change::kInstallNewToken;
+}
+
+Change SetDeadline(const Image& entry, const Request& request, const Moment& moment, Image& next,
+                   Reply& reply) {
+  if (entry.absent()) return Answer(reply, Outcome::kAbsent);
+  const int64_t deadline_ms = NamedDeadline(request, moment);
+  if (!Holds(entry, request) || !DeadlineHolds(entry, deadline_ms, request.deadline_condition)) {
+    return Answer(reply, Outcome::kNotMet);
+  }
+  if (moment.disk_full) return Answer(reply, Outcome::kNoSpace);
+  next = entry;
+  next.deadline_ms = deadline_ms;
+  return Change::kInstall;
+}
+
+Change Remove(const Image& entry, const Request& request, const Moment& moment, Reply& reply) {
+  DescribeIfWanted(entry, request, moment, reply);
+  if (!Holds(entry, request)) return Answer(reply, Outcome::kNotMet);
+  return Change::kRemove;
+}
+
+}  // namespace
+
+Change RegisterTransition(const Image& entry, const Request& request, const Moment& moment,
+                          Image& next, Reply& reply) {
+  if (request.op == Op::kPut) return Put(entry, request, moment, next, reply);
+  if (request.op == Op::kSetDeadline) return SetDeadline(entry, request, moment, next, reply);
+  return Remove(entry, request, moment, reply);
+}
+
+}  // namespace idem::engine

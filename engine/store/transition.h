@@ -1,0 +1,75 @@
+// The state machine: (entry, request, moment) -> (reply, next entry). The only place that knows it.
+//
+//              BEGIN                    COMPLETE / FAIL FINAL
+//   absent ──────────────► in progress ───────────────────────► completed | failed (final)
+//      ▲                    │   ▲  │ lease over: orphaned,                     │
+//      │ RELEASE, FORGET    │   │  │ BEGIN takes over (held: nobody does)      │ retention over,
+//      └────────────────────┤   └──┘                                          │ FORGET
+//                FAIL RETRY ▼   ▲ BEGIN, after its pause                       ▼
+//                     failed (retry)                                        absent
+//
+// Pure: no lock, no clock, no log, no random number. Thread-safe. Registers, the plain values, are
+// decided here too (register_transition.cc).
+#ifndef IDEM_STORE_TRANSITION_H_
+#define IDEM_STORE_TRANSITION_H_
+
+#include <cstdint>
+
+#include "base/hash.h"
+#include "idem/request.h"
+#include "log/image.h"
+#include "store/limits.h"
+
+namespace idem::engine {
+
+// What a decision may know beside the entry and the request.
+struct Moment {
+  int64_t now_ms = 0;   // store time
+  int64_t wall_ms = 0;  // for issued_unix_ms only
+  // Claims made before this open are not taken over before the grace ends.
+  int64_t opened_ms = 0;
+  int64_t grace_end_ms = 0;
+  bool memory_full = false;  // new entries are refused
+  bool disk_full = false;    // claims and registers are refused; what runs may finish
+  // A longer response is dropped and the fact kept: the store's limit, or what memory still takes.
+  uint64_t response_bytes_max = 0;
+  const RequestDefaults* defaults = nullptr;
+  const HashSecret* secret = nullptr;
+};
+
+enum class Change : uint8_t {
+  kNone,
+  kInstall,          // `next` replaces the entry
+  kInstallNewToken,  // the same, after the caller has put a fresh token into `next` and the reply
+  kRemove,           // the entry goes
+};
+
+// `request` must be valid (limits.h). `entry` is absent() or what stands under the key; one whose
+// deadline has passed counts as absent. On kInstall `next` shares the views of `entry` and
+// `request`. Fills everything of `reply` (which must be fresh) but its lsn.
+Change Transition(const Image& entry, const Request& request, const Moment& moment, Image& next,
+                  Reply& reply);
+
+// The end of the claim's lease as this open sees it: restart grace included.
+int64_t LeaseEndMs(const Image& entry, const Moment& moment);
+
+inline bool Expired(const Image& entry, int64_t now_ms) {
+  return entry.deadline_ms != 0 && entry.deadline_ms <= now_ms;
+}
+
+// --- shared by the two halves of the table ---
+
+Change RegisterTransition(const Image& entry, const Request& request, const Moment& moment,
+                          Image& next, Reply& reply);
+// Drops the response and keeps the fact: its size and its checksum.
+void OmitValue(std::string_view value, const HashSecret& secret, Image& image);
+// Fills the reply with what the entry is; with its value if `with_value`.
+void Describe(const Image& entry, const Moment& moment, bool with_value, Reply& reply);
+inline Change Answer(Reply& reply, Outcome outcome) {
+  reply.outcome = outcome;
+  return Change::kNone;
+}
+
+}  // namespace idem::engine
+
+#endif  // IDEM_STORE_TRANSITION_H_
