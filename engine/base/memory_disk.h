@@ -1,0 +1,95 @@
+// The files of a MemoryFileSystem: what readers see, and beside it what the disk holds.
+//
+//   directory: entries ─────────► inode: contents      what a reader sees
+//              entries_on_disk ─┘        on_disk       what a power cut leaves
+//
+// Syncing a file or a directory copies the upper row to the lower one; a power cut does the
+// opposite, so a synced file whose entry was not synced is gone. Directories themselves are on the
+// disk once made, as FileSystem::CreateDirectory sees to.
+//
+// PowerCut and ProcessDeath build the inodes anew. Handles from before keep the old ones, which
+// nobody else can reach any more.
+//
+// Functions that return an int give 0 or an errno, the one a real file system gives. Thread rule:
+// the owner locks.
+#ifndef IDEM_BASE_MEMORY_DISK_H_
+#define IDEM_BASE_MEMORY_DISK_H_
+
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace idem::engine {
+
+struct Inode {
+  std::string contents;
+  std::string on_disk;
+  // All writes since the last sync lie in contents[dirty_begin, dirty_end).
+  size_t dirty_begin = std::numeric_limits<size_t>::max();
+  size_t dirty_end = 0;
+  bool locked = false;
+
+  void Write(uint64_t offset, std::string_view bytes);
+  void Sync();
+  // What was written since the last sync stays visible and never reaches the disk. This is what
+  // Linux does when a sync fails: the pages count as clean, and the next sync succeeds.
+  void MarkClean();
+};
+
+class MemoryDisk {
+ public:
+  MemoryDisk();
+
+  int Create(std::string_view path, std::shared_ptr<Inode>* inode);
+  int Find(std::string_view path, std::shared_ptr<Inode>* inode);
+  // Writes as much of `bytes` as the capacity allows.
+  int Write(Inode& inode, uint64_t offset, std::string_view bytes);
+  int Rename(std::string_view from, std::string_view to);
+  int Remove(std::string_view path);
+  int List(std::string_view directory, std::vector<std::string>* names) const;
+  int MakeDirectories(std::string_view path);
+  int SyncDirectory(std::string_view path);
+
+  // Makes the file and its directory if missing; contents and entry are on the disk at once.
+  void Put(std::string_view path, std::string contents);
+
+  void PowerCut();
+  void ProcessDeath();
+
+  // Counts the lives of the process: a handle from an earlier one is dead.
+  int64_t life() const { return life_; }
+  void set_capacity(uint64_t bytes) { capacity_ = bytes; }
+
+ private:
+  using Entries = std::map<std::string, std::shared_ptr<Inode>, std::less<>>;
+  struct Directory {
+    Entries entries;
+    Entries entries_on_disk;
+  };
+  // Where a path leads: a directory that exists, and a name in it.
+  struct Place {
+    Directory* directory = nullptr;
+    std::string name;
+  };
+
+  int Locate(std::string_view path, Place* place);
+  // Why there is no directory `path`.
+  int WhyNoDirectory(std::string_view path) const;
+  bool IsDirectory(std::string_view path) const { return directories_.contains(path); }
+  bool IsFile(std::string_view path) const;
+  uint64_t UsedBytes() const;
+  template <typename Remake>
+  void ReplaceInodes(Remake remake);
+
+  std::map<std::string, Directory, std::less<>> directories_;  // by normalised path
+  int64_t life_ = 0;
+  uint64_t capacity_ = std::numeric_limits<uint64_t>::max();
+};
+
+}  // namespace idem::engine
+
+#endif  // IDEM_BASE_MEMORY_DISK_H_
