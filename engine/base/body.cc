@@ -11,7 +11,7 @@ Body* Body::New(std::string_view bytes) {
   void* memory = AllocateOrNull(sizeof(Body) + bytes.size());
   if (memory == nullptr) return nullptr;
   Body* body = new (memory) Body(bytes.size());
-  if (!bytes.empty()) std::memcpy(body + 1, bytes.data(), bytes.size());
+  if (!bytes.empty()) std::memcpy(static_cast<void*>(body + 1), bytes.data(), bytes.size());
   return body;
 }
 

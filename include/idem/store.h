@@ -118,6 +118,7 @@ class Store {
  private:
   explicit Store(std::unique_ptr<engine::Core> core);
   friend class Claim;
+  absl::Status Settle(const Request& request);
 
   std::unique_ptr<engine::Core> core_;
 };

@@ -1,0 +1,266 @@
+#include "store/core.h"
+
+#include <algorithm>
+#include <array>
+
+#include "absl/cleanup/cleanup.h"
+#include "base/check.h"
+#include "log/file_log.h"
+#include "log/memory_log.h"
+#include "log/record.h"
+#include "store/open_options.h"
+
+namespace idem::engine {
+namespace {
+
+// Requests that share one reservation of log room, and one look at the clock.
+constexpr size_t kBatch = 64;
+
+bool MayChange(const Request& request) { return request.op != Op::kGet; }
+
+// Whether the request's value may become the value of an entry.
+bool KeepsValue(const Request& request, const RequestDefaults& defaults) {
+  switch (request.op) {
+    case Op::kComplete:
+    case Op::kResolve:
+    case Op::kPut:
+      return request.value.size() <= defaults.response_bytes_max;
+    case Op::kFail:
+      return request.final && request.value.size() <= defaults.response_bytes_max;
+    default:
+      return false;
+  }
+}
+
+// The largest value of a record that this request can make, unless it sets the deadline of a
+// register whose value is larger.
+size_t ValueRoom(const Request& request, const RequestDefaults& defaults) {
+  const size_t value_bytes = KeepsValue(request, defaults) ? request.value.size() : 0;
+  return std::max(value_bytes, kInlineValueBytesMax);
+}
+
+int64_t GraceMs(const Options& options) {
+  return options.restart_grace_ms == -1 ? options.default_lease_ms : options.restart_grace_ms;
+}
+
+}  // namespace
+
+Core::Core(const Options& options)
+    : options_(options),
+      defaults_{options.default_lease_ms, options.default_retention_ms,
+                options.max_response_bytes},
+      memory_(options.memory_limit_bytes) {
+  shared_.pool = &pool_;
+  shared_.memory = &memory_;
+  for (uint32_t i = 0; i < options.stripes; ++i) {
+    stripes_.push_back(std::make_unique<Stripe>(&shared_));
+  }
+}
+
+Core::~Core() {
+  housekeeper_.reset();
+  if (log_ != nullptr) log_->Close().IgnoreError();  // a failed log has told so before
+}
+
+absl::StatusOr<std::unique_ptr<Core>> Core::Open(const Options& options) {
+  absl::Status status = ValidateOptions(options);
+  if (!status.ok()) return status;
+  std::unique_ptr<Core> core(new Core(options));
+  status = core->OpenLog();
+  if (!status.ok()) return status;
+  core->housekeeper_ = std::make_unique<Housekeeper>(core.get(), options.background);
+  return core;
+}
+
+absl::Status Core::OpenLog() {
+  const auto apply = [this](const Image& image, Lsn lsn) {
+    pool_.Refill();
+    const uint64_t hash = HashOf(image.key);
+    return StripeOf(hash).Apply(static_cast<uint32_t>(hash), image, lsn);
+  };
+  absl::StatusOr<OpenedLog> opened = options_.durability == Durability::kMemory
+                                         ? OpenMemoryLog(options_)
+                                         : OpenFileLog(options_, apply);
+  if (!opened.ok()) return opened.status();
+  log_ = std::move(opened->log);
+  log_->SetListener([this] { NotifyListeners(); });
+  clock_ = std::make_unique<StoreClock>(opened->clock);
+  grace_end_ms_ = clock_->opened_ms() + GraceMs(options_);
+  secret_ = opened->secret;
+  store_id_ = opened->store_id;
+  tokens_ = std::make_unique<TokenSource>(opened->tokens);
+  shared_.log = log_.get();
+  shared_.tokens = tokens_.get();
+  return absl::OkStatus();
+}
+
+Moment Core::Now() const {
+  Moment moment;
+  moment.now_ms = clock_->NowMs();
+  moment.wall_ms = clock_->source().WallMs();
+  moment.opened_ms = clock_->opened_ms();
+  moment.grace_end_ms = grace_end_ms_;
+  moment.disk_full = !log_->accepts_claims();
+  moment.defaults = &defaults_;
+  moment.secret = &secret_;
+  return moment;
+}
+
+engine::Call Core::Prepare(const Request& request, uint64_t hash, Log::Room room) const {
+  engine::Call call;
+  call.request = &request;
+  call.hash = static_cast<uint32_t>(hash);
+  call.room = room;
+  call.value_room = ValueRoom(request, defaults_);
+  if (request.value.size() > kInlineValueBytesMax && KeepsValue(request, defaults_)) {
+    call.body = BodyRef(Body::New(request.value));
+  }
+  return call;
+}
+
+size_t Core::RoomFor(std::span<const Request> requests) const {
+  size_t bytes = 0;
+  for (const Request& request : requests) {
+    if (!MayChange(request)) continue;
+    bytes += MaxRecordBytes(request.key.size(), ValueRoom(request, defaults_));
+  }
+  return bytes;
+}
+
+size_t Core::Execute(std::span<const Request> requests, std::span<Reply> replies) {
+  const size_t done = ExecuteAppending(requests, replies);
+  if (done > 0) log_->RequestCommit();
+  return done;
+}
+
+// Batch by batch; one by one where the log has little room.
+size_t Core::ExecuteAppending(std::span<const Request> requests, std::span<Reply> replies) {
+  size_t done = 0;
+  size_t batch_max = kBatch;
+  while (done < requests.size()) {
+    const auto batch = requests.subspan(done, std::min(batch_max, requests.size() - done));
+    const size_t bytes = RoomFor(batch);
+    const Log::Room room = bytes == 0 ? Log::Room::kGranted : log_->Reserve(bytes);
+    if (room != Log::Room::kGranted && batch.size() > 1) {
+      batch_max = 1;
+      continue;
+    }
+    if (room == Log::Room::kBacklogFull) break;
+    const size_t executed = ExecuteBatch(batch, replies.subspan(done, batch.size()), room);
+    if (bytes != 0 && room == Log::Room::kGranted) log_->Release(bytes);
+    done += executed;
+    if (executed < batch.size()) break;
+  }
+  return done;
+}
+
+size_t Core::ExecuteBatch(std::span<const Request> requests, std::span<Reply> replies,
+                          Log::Room room) {
+  const Moment moment = Now();
+  for (size_t i = 0; i < requests.size(); ++i) {
+    replies[i] = Reply{};
+    if (const char* why = WhyInvalid(requests[i], defaults_)) {
+      replies[i].outcome = Outcome::kInvalid;
+      replies[i].error = why;
+      continue;
+    }
+    pool_.Refill();
+    const uint64_t hash = HashOf(requests[i].key);
+    engine::Call call = Prepare(requests[i], hash, room);
+    if (!StripeOf(hash).Execute(call, moment, replies[i]) &&
+        !ExecuteLarge(call, hash, moment, replies[i])) {
+      return i;
+    }
+  }
+  return requests.size();
+}
+
+// Once more, with room for a record as large as there can be.
+bool Core::ExecuteLarge(engine::Call& call, uint64_t hash, const Moment& moment, Reply& reply) {
+  const size_t bytes = MaxRecordBytes(call.request->key.size(), defaults_.response_bytes_max);
+  const Log::Room room = log_->Reserve(bytes);
+  if (room == Log::Room::kBacklogFull) return false;
+  call.room = room;
+  call.value_room = std::max<size_t>(defaults_.response_bytes_max, kInlineValueBytesMax);
+  reply = Reply{};
+  StripeOf(hash).Execute(call, moment, reply);
+  if (room == Log::Room::kGranted) log_->Release(bytes);
+  return true;
+}
+
+absl::Status Core::Call(const Request& request, Reply& reply) {
+  while (ExecuteAppending({&request, 1}, {&reply, 1}) == 0) {
+    const absl::Status status = log_->WaitCommitted(log_->committed() + 1);
+    if (!status.ok()) return status;
+  }
+  return log_->WaitCommitted(reply.lsn);
+}
+
+uint64_t Core::Scan(uint64_t cursor, size_t count,
+                    const std::function<void(const Store::Entry&)>& visit) {
+  std::string keys;
+  std::vector<Stripe::Copy> copies;
+  const Moment moment = Now();
+  size_t stripe = static_cast<size_t>(cursor >> 32);
+  uint64_t from = cursor & 0xffffffff;
+  while (stripe < stripes_.size() && copies.size() < count) {
+    from = stripes_[stripe]->CopyFrom(from, count - copies.size(), moment, keys, copies);
+    if (from < Table::kEnd) break;
+    from = 0;
+    ++stripe;
+  }
+  size_t key_start = 0;
+  for (const Stripe::Copy& copy : copies) {
+    visit({std::string_view(keys).substr(key_start, copy.key_end - key_start), &copy.about});
+    key_start = copy.key_end;
+  }
+  return stripe == stripes_.size() ? 0 : (uint64_t{stripe} << 32) | from;
+}
+
+Stats Core::GetStats() const {
+  Stats stats;
+  stats.store_id = store_id_;
+  stats.durability = options_.durability;
+  stats.memory_bytes = memory_.used();
+  stats.memory_limit_bytes = memory_.limit();
+  for (const auto& stripe : stripes_) stripe->AddStats(stats);
+  stats.log = log_->stats();
+  return stats;
+}
+
+bool Core::ExpireSlice() {
+  constexpr size_t kUnitsPerSlice = 256;
+  const int64_t now_ms = clock_->NowMs();
+  bool done = true;
+  for (const auto& stripe : stripes_) done &= stripe->Expire(now_ms, kUnitsPerSlice);
+  return done;
+}
+
+void Core::RefillTokens() {
+  if (!tokens_->LowOnTokens()) return;
+  const absl::StatusOr<TokenRange> range = log_->RaiseEpoch();
+  if (range.ok()) tokens_->Refill(*range);
+}
+
+bool Core::Step(Store::StepKind kind) {
+  return kind == Store::StepKind::kExpire ? housekeeper_->RunOnce() : log_->Step(kind);
+}
+
+int Core::AddCommitListener(std::function<void()> listener) {
+  MutexLock lock(listeners_mutex_);
+  listeners_.push_back({++last_listener_id_, std::move(listener)});
+  return last_listener_id_;
+}
+
+void Core::RemoveCommitListener(int id) {
+  MutexLock lock(listeners_mutex_);
+  std::erase_if(listeners_, [id](const Listener& listener) { return listener.id == id; });
+}
+
+// Under the lock, so that a listener that was removed is not running any more.
+void Core::NotifyListeners() {
+  MutexLock lock(listeners_mutex_);
+  for (const Listener& listener : listeners_) listener.call();
+}
+
+}  // namespace idem::engine

@@ -1,0 +1,111 @@
+// The store behind idem::Store: stripes, log, tokens and time brought together.
+//
+//   Execute ──► hash once ──► room in the log ──► stripe (decide, append, install) ──► Reply, LSN
+//
+// Thread rule: everything from any thread. No lock of its own: stripes and log have theirs.
+#ifndef IDEM_STORE_CORE_H_
+#define IDEM_STORE_CORE_H_
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/hash.h"
+#include "base/mutex.h"
+#include "idem/options.h"
+#include "idem/request.h"
+#include "idem/stats.h"
+#include "idem/store.h"
+#include "log/log.h"
+#include "store/housekeeper.h"
+#include "store/memory_meter.h"
+#include "store/page_pool.h"
+#include "store/stripe.h"
+#include "store/token_source.h"
+
+namespace idem::engine {
+
+class Core {
+ public:
+  static absl::StatusOr<std::unique_ptr<Core>> Open(const Options& options);
+  ~Core();
+
+  // As in idem/store.h.
+  size_t Execute(std::span<const Request> requests, std::span<Reply> replies);
+  bool Transact(std::span<const Request> requests, std::span<Reply> replies);
+  uint64_t Scan(uint64_t cursor, size_t count,
+                const std::function<void(const Store::Entry&)>& visit);
+  Stats GetStats() const;
+  bool Step(Store::StepKind kind);
+  int AddCommitListener(std::function<void()> listener);
+  void RemoveCommitListener(int id);
+
+  // Executes one request and waits until its reply may be told. Not OK: the log has failed, and
+  // whether the request took effect is unknown.
+  absl::Status Call(const Request& request, Reply& reply);
+
+  const Log& log() const { return *log_; }
+  int64_t NowMs() const { return clock_->NowMs(); }
+  const HashSecret& fingerprint_secret() const { return secret_; }
+  Housekeeper& housekeeper() { return *housekeeper_; }
+  const RequestDefaults& defaults() const { return defaults_; }
+
+  // Frees what has expired, in slices; true when all is done. For the housekeeper.
+  bool ExpireSlice();
+  // Asks the log for an epoch when tokens run low. For the housekeeper.
+  void RefillTokens();
+
+ private:
+  struct Transaction;
+
+  explicit Core(const Options& options);
+  absl::Status OpenLog();
+
+  uint64_t HashOf(std::string_view key) const { return KeyedHash64(table_secret_, key); }
+  size_t StripeIndexOf(uint64_t hash) const { return (hash >> 32) & (stripes_.size() - 1); }
+  Stripe& StripeOf(uint64_t hash) { return *stripes_[StripeIndexOf(hash)]; }
+  Moment Now() const;
+  size_t ExecuteAppending(std::span<const Request> requests, std::span<Reply> replies);
+  size_t ExecuteBatch(std::span<const Request> requests, std::span<Reply> replies, Log::Room room);
+  bool ExecuteLarge(engine::Call& call, uint64_t hash, const Moment& moment, Reply& reply);
+  engine::Call Prepare(const Request& request, uint64_t hash, Log::Room room) const;
+  size_t RoomFor(std::span<const Request> requests) const;
+  void PrepareAll(std::span<const Request> requests, Transaction& transaction);
+  void LockAndExecute(Transaction& transaction, std::span<Reply> replies);
+  void Abandon(Transaction& transaction, std::span<Reply> replies);
+  void Install(Transaction& transaction, std::span<Reply> replies);
+  void NotifyListeners();
+
+  const Options options_;
+  const RequestDefaults defaults_;
+  const HashSecret table_secret_ = RandomSecret();
+  HashSecret secret_{};  // of fingerprints and owners; the log keeps it
+  std::string store_id_;
+  PagePool pool_;
+  MemoryMeter memory_;
+  StripeShared shared_;
+  std::unique_ptr<StoreClock> clock_;
+  int64_t grace_end_ms_ = 0;
+  std::unique_ptr<Log> log_;
+  std::unique_ptr<TokenSource> tokens_;
+  std::vector<std::unique_ptr<Stripe>> stripes_;
+  std::atomic<size_t> next_to_expire_{0};
+
+  struct Listener {
+    int id;
+    std::function<void()> call;
+  };
+  mutable Mutex listeners_mutex_;
+  std::vector<Listener> listeners_ IDEM_GUARDED_BY(listeners_mutex_);
+  int last_listener_id_ IDEM_GUARDED_BY(listeners_mutex_) = 0;
+
+  std::unique_ptr<Housekeeper> housekeeper_;  // last: its thread uses all of the above
+};
+
+}  // namespace idem::engine
+
+#endif  // IDEM_STORE_CORE_H_

@@ -1,0 +1,57 @@
+// How much memory the entries of a store take, against the limit.
+//
+// Every stripe counts for itself and tells the sum now and then, so that stripes do not fight for
+// one cache line: the sum lags by at most kTellBytes a stripe.
+//
+// Thread rule: MemoryMeter from any thread; a Share is guarded by its stripe's lock.
+#ifndef IDEM_STORE_MEMORY_METER_H_
+#define IDEM_STORE_MEMORY_METER_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace idem::engine {
+
+class MemoryMeter {
+ public:
+  explicit MemoryMeter(uint64_t limit_bytes) : limit_(static_cast<int64_t>(limit_bytes)) {}
+
+  class Share {
+   public:
+    explicit Share(MemoryMeter* meter) : meter_(meter) {}
+    void Add(size_t bytes) { Tell(static_cast<int64_t>(bytes)); }
+    void Subtract(size_t bytes) { Tell(-static_cast<int64_t>(bytes)); }
+
+   private:
+    void Tell(int64_t bytes) {
+      untold_ += bytes;
+      if (untold_ < kTellBytes && untold_ > -kTellBytes) return;
+      meter_->used_.fetch_add(untold_, std::memory_order_relaxed);
+      untold_ = 0;
+    }
+
+    MemoryMeter* meter_;
+    int64_t untold_ = 0;
+  };
+
+  uint64_t used() const {
+    const int64_t used = used_.load(std::memory_order_relaxed);
+    return used < 0 ? 0 : static_cast<uint64_t>(used);
+  }
+  uint64_t limit() const { return static_cast<uint64_t>(limit_); }
+  // From here on new entries are refused.
+  bool full() const { return used() >= limit() / 10 * 9; }
+  // What a response may still take.
+  uint64_t left() const { return used() >= limit() ? 0 : limit() - used(); }
+
+ private:
+  static constexpr int64_t kTellBytes = 4 << 10;
+
+  const int64_t limit_;
+  std::atomic<int64_t> used_{0};
+};
+
+}  // namespace idem::engine
+
+#endif  // IDEM_STORE_MEMORY_METER_H_

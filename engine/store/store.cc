@@ -1,0 +1,166 @@
+// The public face: turns calls into Requests and Replies into answers.
+#include "idem/store.h"
+
+#include <string>
+#include <utility>
+
+#include "store/core.h"
+
+namespace idem {
+namespace {
+
+constexpr uint64_t kBodyDomain = 1;
+constexpr uint64_t kDigestDomain = 2;
+constexpr size_t kDigestBytesMax = 32;
+
+Fingerprint FingerprintFrom(engine::Hash128 hash, Fingerprint::Kind kind) {
+  return {hash.low, hash.high, kind};
+}
+
+absl::Status Invalid(const Reply& reply) { return absl::InvalidArgumentError(reply.error); }
+
+// What every call may answer beside its own outcomes.
+absl::Status StatusOf(const Reply& reply) {
+  switch (reply.outcome) {
+    case Outcome::kInvalid:
+      return Invalid(reply);
+    case Outcome::kOutOfMemory:
+      return absl::ResourceExhaustedError(
+          "memory is at 90 % of its limit: new claims are refused; raise memory_limit_bytes");
+    case Outcome::kNoSpace:
+      return absl::ResourceExhaustedError(
+          "the disk is full: new claims are refused; free space, no restart is needed");
+    case Outcome::kUnavailable:
+      return absl::DataLossError("the log has failed; open the store anew");
+    case Outcome::kWrongKind:
+      return absl::FailedPreconditionError("the key is a register, not an idempotency record");
+    case Outcome::kFenced:
+      return absl::FailedPreconditionError(
+          "fenced: the key has a newer token; this claim's work no longer counts");
+    case Outcome::kUnknownKey:
+      return absl::NotFoundError("the key is unknown: forgotten, released, or its time is over");
+    case Outcome::kConflict:
+      return absl::AbortedError("already settled in another way; the first settlement stands");
+    case Outcome::kRefused:
+      return absl::FailedPreconditionError("the claim is in progress; use force");
+    default:
+      return absl::OkStatus();
+  }
+}
+
+Replay ReplayOf(Reply reply) {
+  Replay replay;
+  replay.state = reply.state;
+  replay.code = reply.code;
+  replay.response_omitted = reply.value_omitted;
+  replay.response_bytes = reply.value_bytes;
+  replay.age_ms = reply.age_ms;
+  replay.ttl_ms = reply.ttl_ms;
+  replay.response = std::move(reply.response);
+  return replay;
+}
+
+Request BeginRequest(std::string_view key, const Fingerprint& fingerprint,
+                     const BeginOptions& options) {
+  Request request;
+  request.op = Op::kBegin;
+  request.key = key;
+  request.fingerprint = fingerprint;
+  request.lease_ms = options.lease_ms;
+  request.retention_ms = options.retention_ms;
+  request.owner = options.owner;
+  request.hold = options.hold;
+  request.issued_unix_ms = options.issued_unix_ms;
+  return request;
+}
+
+}  // namespace
+
+Store::Store(std::unique_ptr<engine::Core> core) : core_(std::move(core)) {}
+Store::~Store() = default;
+
+absl::StatusOr<std::unique_ptr<Store>> Store::Open(Options options) {
+  absl::StatusOr<std::unique_ptr<engine::Core>> core = engine::Core::Open(options);
+  if (!core.ok()) return core.status();
+  return std::unique_ptr<Store>(new Store(*std::move(core)));
+}
+
+absl::StatusOr<Answer> Store::Begin(std::string_view key, const Fingerprint& fingerprint,
+                                    const BeginOptions& options) {
+  Reply reply;
+  const absl::Status called = core_->Call(BeginRequest(key, fingerprint, options), reply);
+  if (!called.ok()) return called;
+  switch (reply.outcome) {
+    case Outcome::kClaimed:
+      return Claim(this, key, reply.token, reply.attempt, reply.lease_ms);
+    case Outcome::kReplay:
+      return ReplayOf(std::move(reply));
+    case Outcome::kBusy:
+      return Busy{reply.busy_reason, reply.retry_after_ms, reply.attempt, reply.age_ms};
+    case Outcome::kMismatch:
+      return Mismatch{reply.state};
+    case Outcome::kTooOld:
+      return TooOld{};
+    default:
+      return StatusOf(reply);
+  }
+}
+
+Claim Store::Attach(std::string_view key, Token token) { return Claim(this, key, token, 0, 0); }
+
+absl::Status Store::Settle(const Request& request) {
+  Reply reply;
+  const absl::Status called = core_->Call(request, reply);
+  return called.ok() ? StatusOf(reply) : called;
+}
+
+absl::Status Store::Forget(std::string_view key, bool force) {
+  Request request;
+  request.op = Op::kRemove;
+  request.kind = Kind::kRecord;
+  request.key = key;
+  request.force = force;
+  return Settle(request);
+}
+
+Fingerprint Store::FingerprintOf(std::initializer_list<std::string_view> parts) const {
+  return FingerprintFrom(engine::KeyedHash128(core_->fingerprint_secret(), kBodyDomain, parts),
+                         Fingerprint::Kind::kBody);
+}
+
+absl::StatusOr<Fingerprint> Store::FingerprintOfDigest(std::string_view digest) const {
+  if (digest.empty() || digest.size() > kDigestBytesMax) {
+    return absl::InvalidArgumentError("a digest must have 1 to 32 bytes");
+  }
+  return FingerprintFrom(engine::KeyedHash128(core_->fingerprint_secret(), kDigestDomain, {digest}),
+                         Fingerprint::Kind::kDigest);
+}
+
+size_t Store::Execute(std::span<const Request> requests, std::span<Reply> replies) {
+  return core_->Execute(requests, replies);
+}
+
+bool Store::Transact(std::span<const Request> requests, std::span<Reply> replies) {
+  return core_->Transact(requests, replies);
+}
+
+Lsn Store::committed() const { return core_->log().committed(); }
+Lsn Store::synced() const { return core_->log().synced(); }
+absl::Status Store::log_status() const { return core_->log().status(); }
+
+int Store::AddCommitListener(std::function<void()> listener) {
+  return core_->AddCommitListener(std::move(listener));
+}
+
+void Store::RemoveCommitListener(int id) { core_->RemoveCommitListener(id); }
+
+uint64_t Store::Scan(uint64_t cursor, size_t count,
+                     const std::function<void(const Entry&)>& visit) {
+  return core_->Scan(cursor, count, visit);
+}
+
+Stats Store::GetStats() const { return core_->GetStats(); }
+
+bool Store::Step(StepKind kind) { return core_->Step(kind); }
+
+}  // namespace idem

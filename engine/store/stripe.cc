@@ -1,0 +1,214 @@
+#include "store/stripe.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+#include "base/check.h"
+
+namespace idem::engine {
+namespace {
+
+bool FinishesClaim(Op op) {
+  return op == Op::kComplete || op == Op::kFail || op == Op::kResolve;
+}
+
+Change Refuse(Outcome outcome, Reply& reply) {
+  const Lsn lsn = reply.lsn;
+  reply = Reply{};
+  reply.outcome = outcome;
+  reply.lsn = lsn;
+  return Change::kNone;
+}
+
+Outcome OutcomeOf(Log::Room room) {
+  return room == Log::Room::kNoSpace ? Outcome::kNoSpace : Outcome::kUnavailable;
+}
+
+}  // namespace
+
+Stripe::Stripe(const StripeShared* shared)
+    : shared_(*shared),
+      arena_(shared->pool),
+      table_(shared->pool),
+      wheel_(0),
+      meter_(shared->memory) {}
+
+Stripe::~Stripe() {
+  for (uint64_t from = 0; from < Table::kEnd;) {
+    from = table_.VisitFrom(from, kPageBytes, [this](Ref ref) IDEM_NO_ANALYSIS {
+      const BodyRef released(ReadEntry(arena_.At(ref)).value_body);
+    });
+  }
+}
+
+bool Stripe::Execute(const Call& call, const Moment& moment, Reply& reply) {
+  MutexLock lock(mutex_);
+  Pending pending;
+  PrepareLocked(call, moment, pending, reply);
+  if (pending.needs_room) return false;
+  CountReplyLocked(*call.request, reply);
+  if (pending.change == Change::kNone) return true;
+  reply.lsn = shared_.log->Append({&pending.next, 1});
+  InstallLocked(pending, reply.lsn);
+  return true;
+}
+
+Ref Stripe::FindLocked(std::string_view key, uint32_t hash) const {
+  const Table::Slot* slot = table_.Find(hash, [&](Ref ref) IDEM_NO_ANALYSIS {
+    return EntryKey(arena_.At(ref)) == key;
+  });
+  return slot == nullptr ? 0 : slot->ref;
+}
+
+Moment Stripe::MomentLocked(const Moment& moment) {
+  now_ms_ = std::max(now_ms_, moment.now_ms);
+  Moment exact = moment;
+  exact.now_ms = now_ms_;
+  exact.memory_full = shared_.memory->full();
+  exact.response_bytes_max =
+      std::min<uint64_t>(moment.defaults->response_bytes_max, shared_.memory->left());
+  return exact;
+}
+
+void Stripe::PrepareLocked(const Call& call, const Moment& moment, Pending& pending,
+                           Reply& reply) {
+  const Request& request = *call.request;
+  const Moment now = MomentLocked(moment);
+  const Ref ref = FindLocked(request.key, call.hash);
+  const Image entry = ref == 0 ? Image{} : ReadEntry(arena_.At(ref));
+  const bool absent = ref == 0 || Expired(entry, now.now_ms);
+  reply.lsn = std::max(ref == 0 ? 0 : EntryLsn(arena_.At(ref)), absent ? removal_lsn_ : 0);
+
+  pending.hash = call.hash;
+  pending.old_ref = ref;
+  pending.change = Transition(entry, request, now, pending.next, reply);
+  if (pending.change != Change::kNone) TakeLocked(call, now, entry.token, pending, reply);
+}
+
+// Takes what the change needs: room in the log, a token, memory. Without it the request is refused.
+void Stripe::TakeLocked(const Call& call, const Moment& moment, Token old_token, Pending& pending,
+                        Reply& reply) {
+  Image& next = pending.next;
+  if (call.room != Log::Room::kGranted) {
+    pending.change = Refuse(OutcomeOf(call.room), reply);
+    return;
+  }
+  if (pending.change == Change::kRemove) {
+    next = Image{};
+    next.key = call.request->key;
+    next.token = old_token;
+    return;
+  }
+  pending.needs_room = next.value.size() > call.value_room;
+  if (pending.needs_room) {
+    pending.change = Refuse(Outcome::kUnavailable, reply);
+    return;
+  }
+  if (pending.change == Change::kInstallNewToken) {
+    reply.token = next.token = shared_.tokens->Next();
+    if (reply.token == 0) {
+      pending.change = Refuse(Outcome::kUnavailable, reply);
+      return;
+    }
+  }
+  if (!TakeMemoryLocked(call, moment, pending)) {
+    pending.change = Refuse(Outcome::kOutOfMemory, reply);
+  } else if (next.value_omitted && FinishesClaim(call.request->op)) {
+    ++counts_.responses_omitted;
+  }
+}
+
+// A long value stands in the body that was made for it before the lock. Whoever finishes a claim
+// never fails for memory: its response is dropped, and what is left fits where the claim stands.
+bool Stripe::TakeMemoryLocked(const Call& call, const Moment& moment, Pending& pending) {
+  Image& next = pending.next;
+  const bool finishes = FinishesClaim(call.request->op);
+  const bool new_value = next.value.data() == call.request->value.data();
+  if (new_value && next.value.size() > kInlineValueBytesMax) {
+    next.value_body = call.body.get();
+    if (next.value_body != nullptr) {
+      next.value = next.value_body->bytes();
+    } else if (finishes) {
+      OmitValue(next.value, *moment.secret, next);
+    } else {
+      return false;
+    }
+  }
+  if (TakeBlockLocked(pending)) return true;
+  if (!finishes) return false;
+  OmitValue(call.request->value, *moment.secret, next);
+  return TakeBlockLocked(pending);
+}
+
+bool Stripe::TakeBlockLocked(Pending& pending) {
+  const size_t bytes = EntryBytes(pending.next);
+  const size_t old_bytes = pending.old_ref == 0 ? 0 : arena_.BlockBytes(pending.old_ref);
+  if (Arena::BlockBytesFor(bytes) == old_bytes) {
+    pending.new_ref = pending.old_ref;
+  } else {
+    pending.new_ref = arena_.Allocate(bytes);
+    if (pending.new_ref == 0 && bytes <= old_bytes) pending.new_ref = pending.old_ref;
+  }
+  if (pending.new_ref == 0) return false;
+  if (pending.old_ref == 0) return TakeSlotLocked(pending);
+  pending.mark = EntryWheelMark(arena_.At(pending.old_ref));
+  // Without memory for its item an entry is freed when it is next looked at.
+  (void)ScheduleLocked(pending.hash, pending.next.deadline_ms, pending.mark);
+  return true;
+}
+
+bool Stripe::TakeSlotLocked(Pending& pending) {
+  // Until it is installed the block must not look like an entry of some key.
+  std::memset(arena_.At(pending.new_ref), 0, kEntryHeadBytes);
+  if (ScheduleLocked(pending.hash, pending.next.deadline_ms, pending.mark) &&
+      table_.Insert(pending.hash, pending.new_ref)) {
+    return true;
+  }
+  arena_.Free(pending.new_ref);
+  return false;
+}
+
+void Stripe::AbandonLocked(const Pending& pending) {
+  if (pending.change == Change::kNone || pending.change == Change::kRemove) return;
+  if (pending.new_ref == pending.old_ref) return;
+  if (pending.old_ref == 0) table_.Erase(pending.hash, pending.new_ref);
+  arena_.Free(pending.new_ref);
+}
+
+void Stripe::InstallLocked(const Pending& pending, Lsn lsn) {
+  if (pending.change == Change::kRemove) {
+    DropLocked(pending.hash, pending.old_ref);
+    removal_lsn_ = lsn;
+  } else {
+    WriteLocked(pending, lsn);
+  }
+  MeterIndexLocked();
+}
+
+void Stripe::WriteLocked(const Pending& pending, Lsn lsn) {
+  BodyRef old_body;
+  if (pending.old_ref != 0) {
+    const Image old = ReadEntry(arena_.At(pending.old_ref));
+    old_body = BodyRef(old.value_body);
+    CountLocked(old, pending.old_ref, -1);
+  }
+  BodyRef::Share(pending.next.value_body).release();  // the entry's own reference
+  char* const entry = arena_.At(pending.new_ref);
+  WriteEntry(pending.next, lsn, entry);
+  SetEntryWheelMark(entry, pending.mark);
+  CountLocked(ReadEntry(entry), pending.new_ref, +1);
+  if (pending.old_ref == 0 || pending.old_ref == pending.new_ref) return;
+  table_.Replace(pending.hash, pending.old_ref, pending.new_ref);
+  arena_.Free(pending.old_ref);
+}
+
+void Stripe::DropLocked(uint32_t hash, Ref ref) {
+  const Image old = ReadEntry(arena_.At(ref));
+  const BodyRef old_body(old.value_body);
+  CountLocked(old, ref, -1);
+  table_.Erase(hash, ref);
+  arena_.Free(ref);
+}
+
+}  // namespace idem::engine

@@ -1,0 +1,145 @@
+// One stripe: a mutex with the table, entry memory and wheel of a part of the keys. A complete
+// single-threaded thought; the store is many of them side by side.
+//
+//   Execute:  find ► decide (transition.h) ► prepare memory ► append to the log ► install ► unlock
+//   Apply:    a record from the log or a snapshot ► install if newer
+//   Expire:   wheel ► entries whose deadline has passed ► free
+//
+// Work under the lock is bounded: one entry, at most one split of a table segment (table.h), no
+// system call, no I/O. Expire works in slices.
+//
+// A change is made in two steps, so that nothing can fail once the log has the record: Prepare takes
+// all memory, Install only writes. Between them the caller appends.
+//
+// Thread rule: public methods from any thread but where the name says Locked. Lock order: stripes by
+// index, then the log's lock; the page pool's lock is a leaf.
+#ifndef IDEM_STORE_STRIPE_H_
+#define IDEM_STORE_STRIPE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "base/mutex.h"
+#include "idem/request.h"
+#include "idem/stats.h"
+#include "log/image.h"
+#include "log/log.h"
+#include "store/arena.h"
+#include "store/entry.h"
+#include "store/memory_meter.h"
+#include "store/page_pool.h"
+#include "store/table.h"
+#include "store/token_source.h"
+#include "store/transition.h"
+#include "timer/timing_wheel.h"
+
+namespace idem::engine {
+
+// The wheel's tick. Entries are freed up to this much after their deadline, and those whose deadline
+// came nearer while they waited up to 1/16 of the time that is left; nobody can see it.
+inline constexpr int64_t kTickMs = 16;
+
+// What all stripes of a store share. `tokens` and `log` may come after recovery, before the first
+// Execute. Outlives the stripes.
+struct StripeShared {
+  PagePool* pool = nullptr;
+  MemoryMeter* memory = nullptr;
+  TokenSource* tokens = nullptr;
+  Log* log = nullptr;
+};
+
+// One request on its way: hashed, and its large value copied, before any lock is taken.
+struct Call {
+  const Request* request = nullptr;
+  uint32_t hash = 0;
+  BodyRef body;                          // of request->value, if that does not fit into an entry
+  Log::Room room = Log::Room::kGranted;  // what the log said about a record for it
+  size_t value_room = 0;                 // .. with a value of this size
+};
+
+class alignas(64) Stripe {
+ public:
+  explicit Stripe(const StripeShared* shared);
+  ~Stripe();
+  Stripe(const Stripe&) = delete;
+  Stripe& operator=(const Stripe&) = delete;
+
+  // False: nothing was done, because the record would be larger than the room that the log gave
+  // (the deadline of a register with a large value is set); try again with more.
+  bool Execute(const Call& call, const Moment& moment, Reply& reply) IDEM_EXCLUDES(mutex_);
+
+  // Recovery: installs `image` if it is newer than what is there. kDataLoss: the log contradicts
+  // itself. Memory limits do not count; kResourceExhausted: the system has no more.
+  absl::Status Apply(uint32_t hash, const Image& image, Lsn lsn) IDEM_EXCLUDES(mutex_);
+
+  // Frees entries whose deadline has passed, at most `budget` units of work. True: all done.
+  bool Expire(int64_t now_ms, size_t budget) IDEM_EXCLUDES(mutex_);
+
+  // Copies of entries for Store::Scan: keys one after the other in `keys`.
+  struct Copy {
+    size_t key_end;  // in `keys`
+    Reply about;
+  };
+  uint64_t CopyFrom(uint64_t from, size_t count, const Moment& moment, std::string& keys,
+                    std::vector<Copy>& copies) IDEM_EXCLUDES(mutex_);
+  void AddStats(Stats& stats) const IDEM_EXCLUDES(mutex_);
+  void CheckInvariants() const IDEM_EXCLUDES(mutex_);
+
+  // --- The steps of a transaction over several stripes; the caller holds Lock() of all of them.
+
+  void Lock() IDEM_ACQUIRE(mutex_) { mutex_.Lock(); }
+  void Unlock() IDEM_RELEASE(mutex_) { mutex_.Unlock(); }
+
+  // A change that is decided and has its memory, but is not made yet.
+  struct Pending {
+    Change change = Change::kNone;
+    uint32_t hash = 0;
+    Ref old_ref = 0;  // 0: the key is new, and new_ref stands in the table already
+    Ref new_ref = 0;  // equal to old_ref: written in place
+    Image next;       // on kRemove: key and token
+    WheelMark mark;   // where the wheel waits for it
+    bool needs_room = false;  // more than call.value_room: nothing was decided
+  };
+  // Decides, and takes what the change needs. The reply is complete but for the LSN of a change.
+  void PrepareLocked(const Call& call, const Moment& moment, Pending& pending, Reply& reply)
+      IDEM_REQUIRES(mutex_);
+  // Gives back what a Prepare took.
+  void AbandonLocked(const Pending& pending) IDEM_REQUIRES(mutex_);
+  void CountReplyLocked(const Request& request, const Reply& reply) IDEM_REQUIRES(mutex_);
+  // Makes the change, whose record has `lsn`. Cannot fail.
+  void InstallLocked(const Pending& pending, Lsn lsn) IDEM_REQUIRES(mutex_);
+
+ private:
+  Ref FindLocked(std::string_view key, uint32_t hash) const IDEM_REQUIRES(mutex_);
+  Moment MomentLocked(const Moment& moment) IDEM_REQUIRES(mutex_);
+  void TakeLocked(const Call& call, const Moment& moment, Token old_token, Pending& pending,
+                  Reply& reply) IDEM_REQUIRES(mutex_);
+  bool TakeMemoryLocked(const Call& call, const Moment& moment, Pending& pending)
+      IDEM_REQUIRES(mutex_);
+  bool TakeBlockLocked(Pending& pending) IDEM_REQUIRES(mutex_);
+  bool TakeSlotLocked(Pending& pending) IDEM_REQUIRES(mutex_);
+  bool ScheduleLocked(uint32_t hash, int64_t deadline_ms, WheelMark& mark) IDEM_REQUIRES(mutex_);
+  void WriteLocked(const Pending& pending, Lsn lsn) IDEM_REQUIRES(mutex_);
+  void DropLocked(uint32_t hash, Ref ref) IDEM_REQUIRES(mutex_);
+  void ExpireItemLocked(TimingWheel::Item item) IDEM_REQUIRES(mutex_);
+  void CountLocked(const Image& image, Ref ref, int sign) IDEM_REQUIRES(mutex_);
+  void MeterIndexLocked() IDEM_REQUIRES(mutex_);
+
+  const StripeShared& shared_;
+  mutable Mutex mutex_;
+  Arena arena_ IDEM_GUARDED_BY(mutex_);
+  Table table_ IDEM_GUARDED_BY(mutex_);
+  TimingWheel wheel_ IDEM_GUARDED_BY(mutex_);
+  MemoryMeter::Share meter_ IDEM_GUARDED_BY(mutex_);
+  size_t index_bytes_ IDEM_GUARDED_BY(mutex_) = 0;  // of table and wheel, as metered
+  int64_t now_ms_ IDEM_GUARDED_BY(mutex_) = 0;      // time never goes back in a stripe
+  Lsn removal_lsn_ IDEM_GUARDED_BY(mutex_) = 0;     // of the last removal: absences wait for it
+  Stats counts_ IDEM_GUARDED_BY(mutex_);
+};
+
+}  // namespace idem::engine
+
+#endif  // IDEM_STORE_STRIPE_H_

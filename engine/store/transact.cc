@@ -1,0 +1,121 @@
+// Core::Transact: the one place that locks several stripes. In ascending order, so that two
+// transactions never wait for each other; one atomic append holds all their changes.
+#include <algorithm>
+#include <array>
+
+#include "log/record.h"
+#include "store/core.h"
+
+namespace idem::engine {
+namespace {
+
+constexpr size_t kTransactionMax = 64;
+
+bool Undoes(const Reply& reply) {
+  return reply.outcome >= Outcome::kUnknownKey || reply.outcome == Outcome::kNotMet;
+}
+
+const char* WhyInvalid(std::span<const Request> requests, const RequestDefaults& defaults) {
+  if (requests.size() > kTransactionMax) return "a transaction takes at most 64 keys; split it";
+  for (size_t i = 0; i < requests.size(); ++i) {
+    if (const char* why = WhyInvalid(requests[i], defaults)) return why;
+    for (size_t j = 0; j < i; ++j) {
+      if (requests[i].key == requests[j].key) return "a key stands twice in a transaction";
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+struct Core::Transaction {
+  size_t size = 0;
+  size_t room_bytes = 0;
+  std::array<engine::Call, kTransactionMax> calls;
+  std::array<Stripe*, kTransactionMax> stripe_of;
+  std::array<Stripe::Pending, kTransactionMax> pending;
+  std::array<size_t, kTransactionMax> stripes;  // indexes, ascending, each once
+  size_t stripe_count = 0;
+};
+
+bool Core::Transact(std::span<const Request> requests, std::span<Reply> replies) {
+  for (Reply& reply : replies) reply = Reply{};
+  if (const char* why = engine::WhyInvalid(requests, defaults_)) {
+    for (Reply& reply : replies) {
+      reply.outcome = Outcome::kInvalid;
+      reply.error = why;
+    }
+    return true;
+  }
+  Transaction transaction;
+  PrepareAll(requests, transaction);
+  const Log::Room room = log_->Reserve(transaction.room_bytes);
+  if (room == Log::Room::kBacklogFull) return false;
+  for (size_t i = 0; i < transaction.size; ++i) transaction.calls[i].room = room;
+  LockAndExecute(transaction, replies);
+  if (room == Log::Room::kGranted) log_->Release(transaction.room_bytes);
+  log_->RequestCommit();
+  return true;
+}
+
+void Core::PrepareAll(std::span<const Request> requests, Transaction& transaction) {
+  const size_t largest = std::max<size_t>(defaults_.response_bytes_max, kInlineValueBytesMax);
+  for (const Request& request : requests) {
+    pool_.Refill();
+    const uint64_t hash = HashOf(request.key);
+    engine::Call& call = transaction.calls[transaction.size];
+    call = Prepare(request, hash, Log::Room::kGranted);
+    if (request.op == Op::kSetDeadline) call.value_room = largest;
+    transaction.room_bytes += MaxRecordBytes(request.key.size(), call.value_room);
+    transaction.stripe_of[transaction.size] = &StripeOf(hash);
+    transaction.stripes[transaction.size] = StripeIndexOf(hash);
+    ++transaction.size;
+  }
+  const auto begin = transaction.stripes.begin();
+  const auto end = begin + static_cast<ptrdiff_t>(transaction.size);
+  std::sort(begin, end);
+  transaction.stripe_count = static_cast<size_t>(std::unique(begin, end) - begin);
+}
+
+// The analysis cannot follow a set of locks.
+void Core::LockAndExecute(Transaction& transaction, std::span<Reply> replies) IDEM_NO_ANALYSIS {
+  const Moment moment = Now();
+  const std::span<const size_t> stripes(transaction.stripes.data(), transaction.stripe_count);
+  for (const size_t index : stripes) stripes_[index]->Lock();
+  bool undone = false;
+  for (size_t i = 0; i < transaction.size && !undone; ++i) {
+    transaction.stripe_of[i]->PrepareLocked(transaction.calls[i], moment, transaction.pending[i],
+                                            replies[i]);
+    undone = Undoes(replies[i]);
+  }
+  undone ? Abandon(transaction, replies) : Install(transaction, replies);
+  for (const size_t index : stripes) stripes_[index]->Unlock();
+}
+
+// What would have changed something says that it did not.
+void Core::Abandon(Transaction& transaction, std::span<Reply> replies) IDEM_NO_ANALYSIS {
+  for (size_t i = 0; i < transaction.size; ++i) {
+    transaction.stripe_of[i]->AbandonLocked(transaction.pending[i]);
+    replies[i].changed = false;
+  }
+}
+
+void Core::Install(Transaction& transaction, std::span<Reply> replies) IDEM_NO_ANALYSIS {
+  std::array<Image, kTransactionMax> images;
+  size_t changes = 0;
+  for (size_t i = 0; i < transaction.size; ++i) {
+    if (transaction.pending[i].change == Change::kNone) continue;
+    images[changes++] = transaction.pending[i].next;
+  }
+  const Lsn last = changes == 0 ? 0 : log_->Append({images.data(), changes});
+  Lsn lsn = last - changes;
+  for (size_t i = 0; i < transaction.size; ++i) {
+    Stripe& stripe = *transaction.stripe_of[i];
+    stripe.CountReplyLocked(*transaction.calls[i].request, replies[i]);
+    if (transaction.pending[i].change == Change::kNone) continue;
+    stripe.InstallLocked(transaction.pending[i], ++lsn);
+    replies[i].lsn = last;
+  }
+}
+
+}  // namespace idem::engine
