@@ -15,7 +15,7 @@ bool Undoes(const Reply& reply) {
   return reply.outcome >= Outcome::kUnknownKey || reply.outcome == Outcome::kNotMet;
 }
 
-const char* WhyInvalid(std::span<const Request> requests, const RequestDefaults& defaults) {
+const char* WhyInvalidTogether(std::span<const Request> requests, const RequestDefaults& defaults) {
   if (requests.size() > kTransactionMax) return "a transaction takes at most 64 keys; split it";
   for (size_t i = 0; i < requests.size(); ++i) {
     if (const char* why = WhyInvalid(requests[i], defaults)) return why;
@@ -40,7 +40,7 @@ struct Core::Transaction {
 
 bool Core::Transact(std::span<const Request> requests, std::span<Reply> replies) {
   for (Reply& reply : replies) reply = Reply{};
-  if (const char* why = engine::WhyInvalid(requests, defaults_)) {
+  if (const char* why = WhyInvalidTogether(requests, defaults_)) {
     for (Reply& reply : replies) {
       reply.outcome = Outcome::kInvalid;
       reply.error = why;
