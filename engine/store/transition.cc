@@ -80,6 +80,7 @@ Change Reclaim(const Image& entry, const Request& request, const Moment& moment,
   next.retention_ms = std::max(entry.retention_ms, retention_ms);
   SetUnfinishedDeadline(next);
   reply.outcome = Outcome::kClaimed;
+  reply.attempt = next.attempt;
   reply.lease_ms = next.until_ms - moment.now_ms;
   return Change::kInstall;
 }
