@@ -128,11 +128,10 @@ void Finish(const Image& entry, const Request& request, State state, const Momen
   next.state = state;
   next.hold = false;
   next.has_owner = false;
-  next.code = request.code;
   next.retention_ms = 0;
   next.since_ms = moment.now_ms;
   next.until_ms = 0;
-  next.deadline_ms = moment.now_ms + std::max(entry.retention_ms, request.retention_ms.value_or(0));
+  next.deadline_ms = moment.now_ms + entry.retention_ms;
   if (request.value.size() > moment.response_bytes_max) {
     OmitValue(request.value, *moment.secret, next);
   } else {
@@ -158,6 +157,8 @@ Change FinishClaim(const Image& entry, const Request& request, State state, cons
     return Settled(SameFinish(entry, request, state, moment), reply);
   }
   Finish(entry, request, state, moment, next);
+  next.code = request.code;
+  next.deadline_ms = std::max(next.deadline_ms, moment.now_ms + request.retention_ms.value_or(0));
   reply.state = state;
   return Change::kInstall;
 }
