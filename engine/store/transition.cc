@@ -290,8 +290,9 @@ Change Decide(const Image& entry, const Request& request, const Moment& moment, 
 }  // namespace
 
 int64_t LeaseEndMs(const Image& entry, const Moment& moment) {
-  const bool older_than_open = entry.since_ms < moment.opened_ms;
-  return older_than_open ? std::max(entry.until_ms, moment.grace_end_ms) : entry.until_ms;
+  // Store time stands still while closed: the last claim before the open can have its very moment.
+  const bool made_before_open = entry.since_ms <= moment.opened_ms;
+  return made_before_open ? std::max(entry.until_ms, moment.grace_end_ms) : entry.until_ms;
 }
 
 void OmitValue(std::string_view value, const HashSecret& secret, Image& image) {
