@@ -46,6 +46,10 @@ absl::Status FileError(std::string_view call, std::string_view path, int error) 
   return {CodeOf(error), absl::StrCat(named.message(), HintFor(error))};
 }
 
+absl::Status StatusOf(std::string_view call, std::string_view path, int error) {
+  return error == 0 ? absl::OkStatus() : FileError(call, path, error);
+}
+
 absl::Status LockHeldError(std::string_view path, std::string_view holder) {
   const std::string who =
       holder.empty() ? "another opener" : absl::CHexEscape(Absl(holder.substr(0, kMaxHolderBytes)));

@@ -16,6 +16,9 @@ namespace idem::engine {
 // is an errno other than 0.
 absl::Status FileError(std::string_view call, std::string_view path, int error);
 
+// The same, or OK if `error` is 0.
+absl::Status StatusOf(std::string_view call, std::string_view path, int error);
+
 // Of what an opener says of itself in the lock file, this much is shown.
 inline constexpr size_t kMaxHolderBytes = 512;
 

@@ -56,6 +56,10 @@ MemoryDisk::MemoryDisk() {
   directories_["."];
 }
 
+bool MemoryDisk::IsDirectory(std::string_view path) const {
+  return directories_.contains(Normalised(path));
+}
+
 bool MemoryDisk::IsFile(std::string_view path) const {
   const auto parent = directories_.find(ParentDirectory(path));
   return parent != directories_.end() && parent->second.entries.contains(FileName(path));
@@ -120,13 +124,14 @@ int MemoryDisk::Write(Inode& inode, uint64_t offset, std::string_view bytes) {
 }
 
 int MemoryDisk::Rename(std::string_view from, std::string_view to) {
-  std::shared_ptr<Inode> inode;
-  if (const int error = Find(from, &inode); error != 0) return error;
   Place source;
   Place target;
-  Locate(from, &source);
+  if (const int error = Locate(from, &source); error != 0) return error;
   if (const int error = Locate(to, &target); error != 0) return error;
-  source.directory->entries.erase(source.name);
+  const auto entry = source.directory->entries.find(source.name);
+  if (entry == source.directory->entries.end()) return ENOENT;
+  std::shared_ptr<Inode> inode = std::move(entry->second);
+  source.directory->entries.erase(entry);
   target.directory->entries[target.name] = std::move(inode);
   return 0;
 }
@@ -145,14 +150,11 @@ int MemoryDisk::List(std::string_view directory, std::vector<std::string>* names
   return 0;
 }
 
-int MemoryDisk::MakeDirectories(std::string_view path) {
-  if (path.empty()) return ENOENT;
-  const std::string normalised = Normalised(path);
-  if (IsFile(normalised)) return EEXIST;
-  if (WhyNoDirectory(normalised) == ENOTDIR) return ENOTDIR;
-  for (std::string_view made = normalised; !IsDirectory(made); made = ParentDirectory(made)) {
-    directories_[std::string(made)];
-  }
+int MemoryDisk::MakeDirectory(std::string_view path) {
+  Place place;
+  if (const int error = Locate(path, &place); error != 0) return error == EISDIR ? 0 : error;
+  if (place.directory->entries.contains(place.name)) return EEXIST;
+  directories_[Normalised(path)];
   return 0;
 }
 
@@ -165,7 +167,6 @@ int MemoryDisk::SyncDirectory(std::string_view path) {
 }
 
 void MemoryDisk::Put(std::string_view path, std::string contents) {
-  MakeDirectories(ParentDirectory(path));
   Place place;
   IDEM_CHECK(Locate(path, &place) == 0);
   std::shared_ptr<Inode>& inode = place.directory->entries[place.name];

@@ -51,10 +51,13 @@ class MemoryDisk {
   int Rename(std::string_view from, std::string_view to);
   int Remove(std::string_view path);
   int List(std::string_view directory, std::vector<std::string>* names) const;
-  int MakeDirectories(std::string_view path);
+  // Its parent exists; no error if it does, too.
+  int MakeDirectory(std::string_view path);
+  bool IsDirectory(std::string_view path) const;
   int SyncDirectory(std::string_view path);
 
-  // Makes the file and its directory if missing; contents and entry are on the disk at once.
+  // Makes the file, in a directory that exists, or replaces its contents. Contents and entry are on
+  // the disk at once.
   void Put(std::string_view path, std::string contents);
 
   void PowerCut();
@@ -79,7 +82,6 @@ class MemoryDisk {
   int Locate(std::string_view path, Place* place);
   // Why there is no directory `path`.
   int WhyNoDirectory(std::string_view path) const;
-  bool IsDirectory(std::string_view path) const { return directories_.contains(path); }
   bool IsFile(std::string_view path) const;
   uint64_t UsedBytes() const;
   template <typename Remake>

@@ -6,9 +6,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/check.h"
 #include "base/file_error.h"
 #include "base/memory_disk.h"
 #include "base/mutex.h"
+#include "base/path.h"
 
 namespace idem {
 namespace {
@@ -16,6 +18,7 @@ namespace {
 using engine::FileError;
 using engine::Inode;
 using engine::MutexLock;
+using engine::StatusOf;
 
 struct World {
   engine::Mutex mutex;
@@ -31,11 +34,14 @@ struct World {
     if (failing_call == 0 || calls < failing_call) return absl::OkStatus();
     return calls == failing_call || keep_failing ? error : absl::OkStatus();
   }
-};
 
-absl::Status StatusOf(std::string_view call, std::string_view path, int error) {
-  return error == 0 ? absl::OkStatus() : FileError(call, path, error);
-}
+  absl::Status CreateDirectory(std::string_view directory) IDEM_REQUIRES(mutex) {
+    if (disk.IsDirectory(directory)) return absl::OkStatus();
+    const std::string_view parent = engine::ParentDirectory(directory);
+    if (absl::Status made = CreateDirectory(parent); !made.ok()) return made;
+    return StatusOf("mkdir", directory, disk.MakeDirectory(directory));
+  }
+};
 
 class MemoryFile final : public File {
  public:
@@ -158,7 +164,7 @@ absl::StatusOr<std::vector<std::string>> MemoryFileSystem::List(const std::strin
 absl::Status MemoryFileSystem::CreateDirectory(const std::string& directory) {
   MutexLock lock(state_->mutex);
   if (absl::Status injected = state_->CountCall(); !injected.ok()) return injected;
-  return StatusOf("mkdir", directory, state_->disk.MakeDirectories(directory));
+  return state_->CreateDirectory(directory);
 }
 
 absl::Status MemoryFileSystem::SyncDirectory(const std::string& directory) {
@@ -219,6 +225,7 @@ absl::StatusOr<std::string> MemoryFileSystem::Read(const std::string& path) cons
 
 void MemoryFileSystem::Overwrite(const std::string& path, std::string contents) {
   MutexLock lock(state_->mutex);
+  IDEM_CHECK(state_->CreateDirectory(engine::ParentDirectory(path)).ok());
   state_->disk.Put(path, std::move(contents));
 }
 

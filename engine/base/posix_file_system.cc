@@ -22,6 +22,7 @@ namespace {
 
 using engine::FileError;
 using engine::ParentDirectory;
+using engine::StatusOf;
 
 constexpr mode_t kFileMode = 0600;
 constexpr mode_t kDirectoryMode = 0700;
@@ -164,8 +165,8 @@ bool IsDirectory(const std::string& path) {
   return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-// For a directory that was there: who made it may have died before the sync. A parent that we may
-// not open, or that has no sync (on a read-only file system), is not one in which it was made.
+// For a directory that was there: an earlier run may have made it and died before the sync. In a
+// parent that we may not open, or that has no sync (on a read-only file system), none has.
 int SyncEntriesOfForeign(const std::string& parent) {
   const int error = SyncEntries(parent);
   return error == EACCES || error == EPERM || error == EINVAL ? 0 : error;
@@ -228,23 +229,20 @@ class PosixFileSystem final : public FileSystem {
     return names;
   }
 
-  // Parents first, each synced into its own parent before anything is made in it: so a directory
-  // whose entry may be unsynced is always the last one that exists.
+  // Parents first, and each is synced into its own parent before anything is made in it.
   absl::Status CreateDirectory(const std::string& directory) override {
     const std::string parent(ParentDirectory(directory));
-    int error = MakeDirectory(directory);
-    if (error == ENOENT && parent != directory && !directory.empty()) {
+    if (IsDirectory(directory)) return StatusOf("fsync", parent, SyncEntriesOfForeign(parent));
+    if (parent != directory) {
       if (absl::Status made = CreateDirectory(parent); !made.ok()) return made;
-      error = MakeDirectory(directory);
     }
+    const int error = MakeDirectory(directory);
     if (error != 0 && !IsDirectory(directory)) return FileError("mkdir", directory, error);
-    error = error == 0 ? SyncEntries(parent) : SyncEntriesOfForeign(parent);
-    return error == 0 ? absl::OkStatus() : FileError("fsync", parent, error);
+    return StatusOf("fsync", parent, SyncEntries(parent));
   }
 
   absl::Status SyncDirectory(const std::string& directory) override {
-    const int error = SyncEntries(directory);
-    return error == 0 ? absl::OkStatus() : FileError("fsync", directory, error);
+    return StatusOf("fsync", directory, SyncEntries(directory));
   }
 
   absl::StatusOr<std::unique_ptr<DirectoryLock>> Lock(const std::string& path,
