@@ -26,9 +26,9 @@ struct Image {
   Kind kind = Kind::kAny;
 
   // --- both kinds
-  Token token = 0;          // of the latest claim; a register's version
-  int64_t deadline_ms = 0;  // store time at which the entry is forgotten; 0: never
-  std::string_view value;   // response or register value
+  Token token = 0;             // of the latest claim; a register's version
+  int64_t deadline_ms = 0;     // store time at which the entry is forgotten; 0: never
+  std::string_view value;      // response or register value
   Body* value_body = nullptr;  // not owned; set when `value` stands in a Body
 
   // --- records

@@ -13,8 +13,7 @@ Request Settlement(Op op, const Claim& claim) {
   return request;
 }
 
-Request Finish(Op op, const Claim& claim, std::string_view response,
-               const FinishOptions& options) {
+Request Finish(Op op, const Claim& claim, std::string_view response, const FinishOptions& options) {
   Request request = Settlement(op, claim);
   request.value = response;
   request.code = options.code;

@@ -47,8 +47,7 @@ int64_t GraceMs(const Options& options) {
 
 Core::Core(const Options& options)
     : options_(options),
-      defaults_{options.default_lease_ms, options.default_retention_ms,
-                options.max_response_bytes},
+      defaults_{options.default_lease_ms, options.default_retention_ms, options.max_response_bytes},
       memory_(options.memory_limit_bytes) {
   shared_.pool = &pool_;
   shared_.memory = &memory_;

@@ -37,9 +37,7 @@ constexpr size_t kRetentionBytes = 8;
 constexpr size_t kChecksumBytes = 8;
 static_assert(kChecksumBytes <= kRetentionBytes, "a finish without its body must fit");
 
-bool Unfinished(const Image& image) {
-  return image.kind == Kind::kRecord && !image.finished();
-}
+bool Unfinished(const Image& image) { return image.kind == Kind::kRecord && !image.finished(); }
 
 size_t TailBytes(const Image& image) {
   if (Unfinished(image)) return kRetentionBytes + (image.has_owner ? image.owner.size() : 0);
@@ -61,7 +59,8 @@ uint64_t WordOf(const Image& image) {
 void WriteTail(const Image& image, char* tail) {
   if (Unfinished(image)) {
     StoreAt(tail, image.retention_ms);
-    if (image.has_owner) std::memcpy(tail + kRetentionBytes, image.owner.data(), sizeof(image.owner));
+    if (image.has_owner)
+      std::memcpy(tail + kRetentionBytes, image.owner.data(), sizeof(image.owner));
   } else if (image.value_omitted) {
     StoreAt(tail, image.omitted_checksum);
   } else if (image.value_body != nullptr) {
@@ -74,7 +73,8 @@ void WriteTail(const Image& image, char* tail) {
 void ReadTail(const char* tail, uint32_t value_bytes, bool shared, Image& image) {
   if (Unfinished(image)) {
     image.retention_ms = Load<int64_t>(tail);
-    if (image.has_owner) std::memcpy(image.owner.data(), tail + kRetentionBytes, sizeof(image.owner));
+    if (image.has_owner)
+      std::memcpy(image.owner.data(), tail + kRetentionBytes, sizeof(image.owner));
   } else if (image.value_omitted) {
     image.omitted_bytes = value_bytes;
     image.omitted_checksum = Load<uint64_t>(tail);

@@ -5,9 +5,11 @@
 //                           36 since 6        52 value bytes 4     62 code 2
 //   64 key
 //    + tail:  in progress, failed for retry   retention 8, owner digest 16 if there is one
-//             finished, register              value up to 256 bytes | Body* 8 | checksum 8 if omitted
+//             finished, register              value up to 256 bytes | Body* 8 | checksum 8 if
+//             omitted
 //
-//   word: | token 53 | state 3 | register | hold | owner | omitted | shared | scheduled | fp kind 2 |
+//   word: | token 53 | state 3 | register | hold | owner | omitted | shared | scheduled | fp kind 2
+//   |
 //
 // The tail of a finish without its body is as long as the shortest tail of a running claim, so such
 // a finish always fits where the claim stood: COMPLETE needs no memory.

@@ -23,8 +23,7 @@ absl::Status ValidateTimes(const Options& options) {
       Within("default_lease_ms", unsigned_ms(options.default_lease_ms), 1, kLeaseMsMax);
   status.Update(Within("default_retention_ms", unsigned_ms(options.default_retention_ms), 1,
                        kRetentionMsMax));
-  status.Update(
-      Within("sync_interval_ms", unsigned_ms(options.sync_interval_ms), 1, 60'000));
+  status.Update(Within("sync_interval_ms", unsigned_ms(options.sync_interval_ms), 1, 60'000));
   if (options.restart_grace_ms != -1) {
     status.Update(
         Within("restart_grace_ms", unsigned_ms(options.restart_grace_ms), 0, kLeaseMsMax));
@@ -37,8 +36,8 @@ absl::Status ValidateTimes(const Options& options) {
 }
 
 absl::Status ValidateSizes(const Options& options) {
-  absl::Status status = Within("memory_limit_bytes", options.memory_limit_bytes, 16 << 20,
-                               uint64_t{1} << 46);
+  absl::Status status =
+      Within("memory_limit_bytes", options.memory_limit_bytes, 16 << 20, uint64_t{1} << 46);
   status.Update(Within("max_response_bytes", options.max_response_bytes, 0, kResponseBytesMax));
   status.Update(Within("stripes", options.stripes, 1, 1024));
   status.Update(Within("segment_bytes", options.segment_bytes, 64 << 10, uint64_t{1} << 30));

@@ -9,9 +9,7 @@
 namespace idem::engine {
 namespace {
 
-bool FinishesClaim(Op op) {
-  return op == Op::kComplete || op == Op::kFail || op == Op::kResolve;
-}
+bool FinishesClaim(Op op) { return op == Op::kComplete || op == Op::kFail || op == Op::kResolve; }
 
 Change Refuse(Outcome outcome, Reply& reply) {
   const Lsn lsn = reply.lsn;
@@ -55,9 +53,8 @@ bool Stripe::Execute(const Call& call, const Moment& moment, Reply& reply) {
 }
 
 Ref Stripe::FindLocked(std::string_view key, uint32_t hash) const {
-  const Table::Slot* slot = table_.Find(hash, [&](Ref ref) IDEM_NO_ANALYSIS {
-    return EntryKey(arena_.At(ref)) == key;
-  });
+  const Table::Slot* slot =
+      table_.Find(hash, [&](Ref ref) IDEM_NO_ANALYSIS { return EntryKey(arena_.At(ref)) == key; });
   return slot == nullptr ? 0 : slot->ref;
 }
 
@@ -71,8 +68,7 @@ Moment Stripe::MomentLocked(const Moment& moment) {
   return exact;
 }
 
-void Stripe::PrepareLocked(const Call& call, const Moment& moment, Pending& pending,
-                           Reply& reply) {
+void Stripe::PrepareLocked(const Call& call, const Moment& moment, Pending& pending, Reply& reply) {
   const Request& request = *call.request;
   const Moment now = MomentLocked(moment);
   const Ref ref = FindLocked(request.key, call.hash);

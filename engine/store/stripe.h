@@ -8,11 +8,11 @@
 // Work under the lock is bounded: one entry, at most one split of a table segment (table.h), no
 // system call, no I/O. Expire works in slices.
 //
-// A change is made in two steps, so that nothing can fail once the log has the record: Prepare takes
-// all memory, Install only writes. Between them the caller appends.
+// A change is made in two steps, so that nothing can fail once the log has the record: Prepare
+// takes all memory, Install only writes. Between them the caller appends.
 //
-// Thread rule: public methods from any thread but where the name says Locked. Lock order: stripes by
-// index, then the log's lock; the page pool's lock is a leaf.
+// Thread rule: public methods from any thread but where the name says Locked. Lock order: stripes
+// by index, then the log's lock; the page pool's lock is a leaf.
 #ifndef IDEM_STORE_STRIPE_H_
 #define IDEM_STORE_STRIPE_H_
 
@@ -38,8 +38,8 @@
 
 namespace idem::engine {
 
-// The wheel's tick. Entries are freed up to this much after their deadline, and those whose deadline
-// came nearer while they waited up to 1/16 of the time that is left; nobody can see it.
+// The wheel's tick. Entries are freed up to this much after their deadline, and those whose
+// deadline came nearer while they waited up to 1/16 of the time that is left; nobody can see it.
 inline constexpr int64_t kTickMs = 16;
 
 // What all stripes of a store share. `tokens` and `log` may come after recovery, before the first
@@ -97,10 +97,10 @@ class alignas(64) Stripe {
   struct Pending {
     Change change = Change::kNone;
     uint32_t hash = 0;
-    Ref old_ref = 0;  // 0: the key is new, and new_ref stands in the table already
-    Ref new_ref = 0;  // equal to old_ref: written in place
-    Image next;       // on kRemove: key and token
-    WheelMark mark;   // where the wheel waits for it
+    Ref old_ref = 0;          // 0: the key is new, and new_ref stands in the table already
+    Ref new_ref = 0;          // equal to old_ref: written in place
+    Image next;               // on kRemove: key and token
+    WheelMark mark;           // where the wheel waits for it
     bool needs_room = false;  // more than call.value_room: nothing was decided
   };
   // Decides, and takes what the change needs. The reply is complete but for the LSN of a change.

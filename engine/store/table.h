@@ -16,9 +16,9 @@
 //          Slots keep the hash, so a split reads no entry.
 //
 // Costs: Find touches one line in nearly all cases, kProbes at most. Insert the same; a split moves
-// at most 1792 slots (one page), and doubles the directory (8 bytes a segment) now and then. That is
-// the largest piece of work under a stripe's lock. Bytes per entry: 8 / fill; fill is 0.4 to 0.8.
-// A table does not shrink.
+// at most 1792 slots (one page), and doubles the directory (8 bytes a segment) now and then. That
+// is the largest piece of work under a stripe's lock. Bytes per entry: 8 / fill; fill is 0.4 to
+// 0.8. A table does not shrink.
 //
 // Extendible hashing: Fagin et al. 1979. Overflow counts: F14 (Meta's Folly).
 // Not thread-safe: the stripe's lock guards it.

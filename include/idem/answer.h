@@ -65,7 +65,7 @@ struct Replay {
   uint64_t response_bytes = 0;
   int64_t age_ms = 0;  // since the finish
   int64_t ttl_ms = 0;  // how much longer this answer is remembered
-  Response response;
+  Response response = {};
 };
 
 // Somebody else has the claim, or nobody may have it yet.

@@ -18,7 +18,7 @@ class Store;
 struct FinishOptions {
   uint16_t code = 0;  // told with every replay, e.g. an HTTP status
   // Lengthens the retention that Begin named; a shorter one is ignored.
-  std::optional<int64_t> retention_ms;
+  std::optional<int64_t> retention_ms = std::nullopt;
 };
 
 // Settling calls return when their effect is as durable as the store's mode promises. Their errors:

@@ -28,7 +28,7 @@ enum class Background : uint8_t {
 
 struct Options {
   // Where the store lives; made if missing. Must be empty in memory mode.
-  std::string directory;
+  std::string directory = {};
   Durability durability = Durability::kAlways;
   // kInterval: 1 .. 60,000. At most this much is lost in a power cut.
   int64_t sync_interval_ms = 1000;
@@ -63,10 +63,10 @@ struct Options {
 };
 
 struct BeginOptions {
-  std::optional<int64_t> lease_ms;
-  std::optional<int64_t> retention_ms;
+  std::optional<int64_t> lease_ms = std::nullopt;
+  std::optional<int64_t> retention_ms = std::nullopt;
   // 0 .. 64 bytes that name this caller, so that its own retried Begin finds its own claim.
-  std::string_view owner;
+  std::string_view owner = {};
   // When the lease ends nobody takes over: an operator resolves it.
   bool hold = false;
   // When the request was first issued (wall clock); see TooOld. 0: not known.

@@ -46,15 +46,15 @@ enum class DeadlineCondition : uint8_t { kAlways, kIfNone, kIfSet, kIfLater, kIf
 struct Request {
   Op op = Op::kGet;
   Kind kind = Kind::kAny;
-  std::string_view key;    // 1 .. 1024 bytes
-  std::string_view value;  // a response, or a register's value
-  Fingerprint fingerprint;
+  std::string_view key = {};    // 1 .. 1024 bytes
+  std::string_view value = {};  // a response, or a register's value
+  Fingerprint fingerprint = {};
   Token token = 0;
-  std::optional<int64_t> lease_ms;
-  std::optional<int64_t> retention_ms;
+  std::optional<int64_t> lease_ms = std::nullopt;
+  std::optional<int64_t> retention_ms = std::nullopt;
   int64_t after_ms = 0;  // 0 .. 90 d
   int64_t issued_unix_ms = 0;
-  std::string_view owner;  // 0 .. 64 bytes
+  std::string_view owner = {};  // 0 .. 64 bytes
   uint16_t code = 0;
   bool hold = false;
   bool final = false;
@@ -64,8 +64,8 @@ struct Request {
   Resolution resolution = Resolution::kClaimable;
   Condition condition = Condition::kAlways;
   DeadlineCondition deadline_condition = DeadlineCondition::kAlways;
-  std::string_view expected_value;  // for kIfValue
-  Token expected_version = 0;       // for kIfVersion
+  std::string_view expected_value = {};  // for kIfValue
+  Token expected_version = 0;            // for kIfVersion
 };
 
 enum class Outcome : uint8_t {
@@ -109,10 +109,10 @@ struct Reply {
   int64_t retry_after_ms = 0;
   int64_t age_ms = 0;
   int64_t ttl_ms = 0;  // -1: no deadline
-  Fingerprint fingerprint;
+  Fingerprint fingerprint = {};
   // May be told when Store::committed() >= lsn.
   Lsn lsn = 0;
-  Response response;
+  Response response = {};
   const char* error = "";  // kInvalid: what to do about it; a constant
 };
 
