@@ -1,0 +1,37 @@
+#include "base/allocation.h"
+
+#include <atomic>
+#include <cstdlib>
+
+namespace idem::engine {
+namespace {
+
+// One word, so that a thread never sees half of a setting: how many allocations are left until the
+// failure, negated when it lasts; 0 when none is due.
+std::atomic<int64_t> failure_countdown{0};
+
+bool FailsForTest() {
+  int64_t left = failure_countdown.load(std::memory_order_relaxed);
+  while (left != 0) {
+    if (left == -1) return true;
+    const int64_t next = left > 0 ? left - 1 : left + 1;
+    if (failure_countdown.compare_exchange_weak(left, next, std::memory_order_relaxed)) {
+      return left == 1;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+void* AllocateOrNull(size_t bytes) { return FailsForTest() ? nullptr : std::malloc(bytes); }
+
+void Free(void* memory, size_t /*bytes*/) { std::free(memory); }
+
+void SetAllocationFailureForTest(int64_t countdown, AllocationFailure failure) {
+  if (countdown < 1) countdown = 0;
+  failure_countdown.store(failure == AllocationFailure::kFromThenOn ? -countdown : countdown,
+                          std::memory_order_relaxed);
+}
+
+}  // namespace idem::engine
