@@ -128,7 +128,10 @@ size_t Core::RoomFor(std::span<const Request> requests) const {
 
 size_t Core::Execute(std::span<const Request> requests, std::span<Reply> replies) {
   const size_t done = ExecuteAppending(requests, replies);
-  if (done > 0) log_->RequestCommit();
+  const auto changed = [](const Reply& reply) { return reply.changed; };
+  if (std::any_of(replies.begin(), replies.begin() + static_cast<ptrdiff_t>(done), changed)) {
+    log_->RequestCommit();
+  }
   return done;
 }
 
