@@ -30,18 +30,33 @@ const char* WhyInvalidBegin(const Request& request, const RequestDefaults& defau
   return nullptr;
 }
 
-const char* WhyInvalidFinish(const Request& request) {
-  if (request.token == 0 || request.token > kTokenMax) return kBadToken;
-  if (request.value.size() > kResponseBytesMax) return kHugeValue;
-  if (!Within(request.retention_ms.value_or(1), 1, kRetentionMsMax)) return kBadRetention;
-  if (!Within(request.after_ms, 0, kRetentionMsMax)) return kBadAfter;
-  return nullptr;
+const char* WhyInvalidToken(const Request& request) {
+  return request.token == 0 || request.token > kTokenMax ? kBadToken : nullptr;
 }
 
-const char* WhyInvalidRegister(const Request& request, const RequestDefaults& defaults) {
-  if (!Within(request.retention_ms.value_or(0), 0, kDeadlineMsMax)) return kBadDeadline;
+const char* WhyInvalidFinish(const Request& request) {
+  if (request.value.size() > kResponseBytesMax) return kHugeValue;
+  if (!Within(request.retention_ms.value_or(1), 1, kRetentionMsMax)) return kBadRetention;
+  return WhyInvalidToken(request);
+}
+
+const char* WhyInvalidFailRetry(const Request& request) {
+  if (!Within(request.after_ms, 0, kRetentionMsMax)) return kBadAfter;
+  return WhyInvalidToken(request);
+}
+
+const char* WhyInvalidExtend(const Request& request) {
+  if (!Within(request.lease_ms.value_or(0), 1, kLeaseMsMax)) return kBadLease;
+  return WhyInvalidToken(request);
+}
+
+const char* WhyInvalidDeadline(const Request& request) {
+  return Within(request.retention_ms.value_or(0), 0, kDeadlineMsMax) ? nullptr : kBadDeadline;
+}
+
+const char* WhyInvalidPut(const Request& request, const RequestDefaults& defaults) {
   if (request.value.size() > defaults.response_bytes_max) return kBadValue;
-  return nullptr;
+  return WhyInvalidDeadline(request);
 }
 
 }  // namespace
@@ -52,18 +67,19 @@ const char* WhyInvalid(const Request& request, const RequestDefaults& defaults) 
     case Op::kBegin:
       return WhyInvalidBegin(request, defaults);
     case Op::kComplete:
-    case Op::kFail:
       return WhyInvalidFinish(request);
+    case Op::kFail:
+      return request.final ? WhyInvalidFinish(request) : WhyInvalidFailRetry(request);
     case Op::kExtend:
-      if (request.token == 0 || request.token > kTokenMax) return kBadToken;
-      return Within(request.lease_ms.value_or(0), 1, kLeaseMsMax) ? nullptr : kBadLease;
+      return WhyInvalidExtend(request);
     case Op::kRelease:
-      return request.token == 0 || request.token > kTokenMax ? kBadToken : nullptr;
+      return WhyInvalidToken(request);
     case Op::kResolve:
       return request.value.size() > kResponseBytesMax ? kHugeValue : nullptr;
     case Op::kPut:
+      return WhyInvalidPut(request, defaults);
     case Op::kSetDeadline:
-      return WhyInvalidRegister(request, defaults);
+      return WhyInvalidDeadline(request);
     case Op::kRemove:
     case Op::kGet:
       return nullptr;
