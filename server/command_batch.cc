@@ -1,0 +1,89 @@
+#include "server/command_batch.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace idem::server {
+namespace {
+
+constexpr size_t kRequests = 64;
+constexpr size_t kKeptRequests = 1024;  // room that survives an unusually large command
+
+}  // namespace
+
+CommandBatch::CommandBatch(const ServerOptions& options) {
+  const size_t response_bytes = std::max<size_t>(options.store.max_response_bytes, 1);
+  requests_max_ = std::clamp<size_t>(kAnswerBytes / response_bytes, 1, kRequests);
+}
+
+void CommandBatch::Add(const Call& call, size_t offset) {
+  const size_t begin = requests_.size();
+  Plan plan(&requests_);
+  call.command.plan(call, plan);
+  if (plan.failed()) {
+    requests_.resize(begin);
+    return AddError(std::move(*plan.error()), offset);
+  }
+  planned_.push_back({&call.command, offset, begin, requests_.size(), plan.atomic(), {}});
+}
+
+void CommandBatch::AddError(std::string error, size_t offset) {
+  planned_.push_back(
+      {nullptr, offset, requests_.size(), requests_.size(), false, std::move(error)});
+}
+
+bool CommandBatch::full() const {
+  return requests_.size() >= requests_max_ || planned_.size() >= kRequests;
+}
+
+size_t CommandBatch::Execute(Store& store) {
+  replies_.resize(requests_.size());
+  size_t done = 0;
+  while (done < planned_.size()) {
+    const size_t end = EndOfRun(done);
+    const size_t executed = ExecuteRun(done, end, store);
+    done += executed;
+    if (done < end) break;
+  }
+  return done;
+}
+
+// One atomic command, or all up to the next one.
+size_t CommandBatch::EndOfRun(size_t first) const {
+  if (planned_[first].atomic) return first + 1;
+  size_t end = first;
+  while (end < planned_.size() && !planned_[end].atomic) ++end;
+  return end;
+}
+
+size_t CommandBatch::ExecuteRun(size_t first, size_t end, Store& store) {
+  const size_t begin = planned_[first].begin;
+  const size_t count = planned_[end - 1].end - begin;
+  const std::span<const Request> requests(requests_.data() + begin, count);
+  const std::span<Reply> replies(replies_.data() + begin, count);
+  if (planned_[first].atomic) return store.Transact(requests, replies) ? 1 : 0;
+  const size_t executed = count == 0 ? 0 : store.Execute(requests, replies);
+  // A command of which only a part was executed is planned again: it changed nothing.
+  size_t whole = first;
+  while (whole < end && planned_[whole].end <= begin + executed) ++whole;
+  return whole - first;
+}
+
+Told CommandBatch::told(size_t i) const {
+  const Planned& planned = planned_[i];
+  const size_t count = planned.end - planned.begin;
+  return {std::span(requests_).subspan(planned.begin, count),
+          std::span(replies_).subspan(planned.begin, count)};
+}
+
+void CommandBatch::Clear() {
+  planned_.clear();
+  requests_.clear();
+  replies_.clear();
+  if (requests_.capacity() > kKeptRequests) {
+    requests_.shrink_to_fit();
+    replies_.shrink_to_fit();
+  }
+}
+
+}  // namespace idem::server

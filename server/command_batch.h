@@ -1,0 +1,74 @@
+// Commands of one pipeline, planned one by one and executed together, so that the store can fetch
+// the memory of many keys at once.
+//
+//   Add, Add, Add ──► Execute ──► read [0, executed) ──► Clear
+//
+// Serves one connection at a time and belongs to an event loop: its room is used again and again.
+// The arguments are views; what they point to must stay until Clear.
+//
+// Thread rule: none; one per event loop.
+#ifndef IDEM_SERVER_COMMAND_BATCH_H_
+#define IDEM_SERVER_COMMAND_BATCH_H_
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "idem/store.h"
+#include "server/command.h"
+
+namespace idem::server {
+
+class CommandBatch {
+ public:
+  explicit CommandBatch(const ServerOptions& options);
+  CommandBatch(const CommandBatch&) = delete;
+  CommandBatch& operator=(const CommandBatch&) = delete;
+
+  // Plans a command whose bytes begin at `offset` of the input.
+  void Add(const Call& call, size_t offset);
+  // A command that only answers this error.
+  void AddError(std::string error, size_t offset);
+  bool empty() const { return planned_.empty(); }
+  size_t size() const { return planned_.size(); }
+  // Enough is planned: a batch this large keeps its replies in the cache and, with the largest
+  // responses, its answers within kAnswerBytes.
+  bool full() const;
+
+  // Returns how many commands were executed, in order: fewer than all when the log's backlog is
+  // full. The others did nothing.
+  size_t Execute(Store& store);
+
+  // Null for one that only answers an error.
+  const Command* command(size_t i) const { return planned_[i].command; }
+  // Not empty: the whole answer.
+  const std::string& error(size_t i) const { return planned_[i].error; }
+  size_t offset(size_t i) const { return planned_[i].offset; }
+  Told told(size_t i) const;
+
+  void Clear();
+
+  static constexpr size_t kAnswerBytes = 64 << 20;
+
+ private:
+  struct Planned {
+    const Command* command;
+    size_t offset;
+    size_t begin;  // of its requests
+    size_t end;
+    bool atomic;
+    std::string error;
+  };
+
+  size_t EndOfRun(size_t first) const;
+  size_t ExecuteRun(size_t first, size_t end, Store& store);
+
+  size_t requests_max_;
+  std::vector<Planned> planned_;
+  std::vector<Request> requests_;
+  std::vector<Reply> replies_;
+};
+
+}  // namespace idem::server
+
+#endif  // IDEM_SERVER_COMMAND_BATCH_H_

@@ -1,0 +1,40 @@
+// All commands by name: one row each, made once from the families in commands/.
+//
+// Thread-safe after construction.
+#ifndef IDEM_SERVER_COMMAND_TABLE_H_
+#define IDEM_SERVER_COMMAND_TABLE_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "server/command.h"
+
+namespace idem::server {
+
+class CommandTable {
+ public:
+  CommandTable();
+
+  // The row for these arguments, in any letter case; the subcommand's where the first word is a
+  // container. Null: `error` is the answer, an unknown name or a wrong number of arguments.
+  const Command* Find(Arguments args, std::string* error) const;
+  // By lower-case name, "client|id" too. Null if there is none.
+  const Command* FindByName(std::string_view name) const;
+
+  // Without subcommands, in alphabetical order.
+  const std::vector<const Command*>& commands() const { return commands_; }
+  // Of a container, in alphabetical order; empty for any other command.
+  std::vector<const Command*> SubcommandsOf(const Command& container) const;
+
+ private:
+  absl::flat_hash_map<std::string_view, const Command*> by_name_;
+  std::vector<const Command*> commands_;
+};
+
+bool ArityHolds(const Command& command, size_t arguments);
+
+}  // namespace idem::server
+
+#endif  // IDEM_SERVER_COMMAND_TABLE_H_

@@ -1,0 +1,22 @@
+// Who a client says it is: shared by HELLO, AUTH and CLIENT.
+#ifndef IDEM_SERVER_COMMANDS_CLIENT_IDENTITY_H_
+#define IDEM_SERVER_COMMANDS_CLIENT_IDENTITY_H_
+
+#include <string>
+#include <string_view>
+
+#include "server/context.h"
+
+namespace idem::server {
+
+// These return the error to answer, empty when all is well.
+std::string SetClientName(std::string_view name, Session& session);
+// There are no passwords yet: the default user takes any, as in Redis; there is no other user.
+std::string Authenticate(std::string_view user);
+
+// Printable and without a blank, so that it fits into a line of CLIENT INFO.
+bool FitsIntoInfo(std::string_view text);
+
+}  // namespace idem::server
+
+#endif  // IDEM_SERVER_COMMANDS_CLIENT_IDENTITY_H_

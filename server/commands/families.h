@@ -1,0 +1,23 @@
+// The rows of all commands, one file a family. A new command is a row and its functions; nothing
+// else has to know of it.
+#ifndef IDEM_SERVER_COMMANDS_FAMILIES_H_
+#define IDEM_SERVER_COMMANDS_FAMILIES_H_
+
+#include <span>
+
+#include "server/command.h"
+
+namespace idem::server {
+
+std::span<const Command> IdemCommands();
+std::span<const Command> StringCommands();
+std::span<const Command> KeyCommands();
+std::span<const Command> ScanCommands();
+std::span<const Command> ConnectionCommands();
+std::span<const Command> ClientCommands();
+std::span<const Command> ServerCommands();
+std::span<const Command> IntrospectionCommands();
+
+}  // namespace idem::server
+
+#endif  // IDEM_SERVER_COMMANDS_FAMILIES_H_

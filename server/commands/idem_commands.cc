@@ -1,0 +1,175 @@
+// IDEM.*: the life of one idempotency key. Our own commands, so their errors explain themselves.
+#include <limits>
+
+#include "absl/status/statusor.h"
+#include "server/commands/families.h"
+#include "server/commands/record_replies.h"
+#include "server/option_reader.h"
+
+namespace idem::server {
+namespace {
+
+constexpr int64_t kMaxInteger = std::numeric_limits<int64_t>::max();
+constexpr int64_t kMaxCode = 65'535;
+
+Request& AskRecord(Op op, const Call& call, Plan& plan) {
+  Request& request = plan.Ask(op, call.args[1]);
+  request.kind = Kind::kRecord;
+  return request;
+}
+
+Request& AskWithToken(Op op, const Call& call, Plan& plan) {
+  Request& request = AskRecord(op, call, plan);
+  request.token =
+      static_cast<Token>(IntegerArgument(call, 2, "token", 1, kMaxInteger, plan.error()));
+  return request;
+}
+
+// BODY is hashed here; FP is a digest that the caller made. One of them at most.
+void SetFingerprint(OptionReader& options, const Call& call, Request& request, Plan& plan) {
+  if (request.fingerprint.kind != Fingerprint::Kind::kNone) return options.Unknown();
+  const bool is_body = options.Is("BODY");
+  const std::string_view bytes = options.Value();
+  if (plan.failed()) return;
+  if (is_body) {
+    request.fingerprint = call.server.store->FingerprintOf({bytes});
+    return;
+  }
+  const absl::StatusOr<Fingerprint> digest = call.server.store->FingerprintOfDigest(bytes);
+  if (!digest.ok())
+    return plan.Fail(
+        "ERR FP takes a digest of 1 to 32 bytes; send a longer "
+        "text as BODY");
+  request.fingerprint = *digest;
+}
+
+void PlanBegin(const Call& call, Plan& plan) {
+  Request& request = AskRecord(Op::kBegin, call, plan);
+  OptionReader options(call, 2, plan.error());
+  while (options.Next()) {
+    if (options.Is("FP") || options.Is("BODY")) {
+      SetFingerprint(options, call, request, plan);
+    } else if (options.Is("LEASE")) {
+      request.lease_ms = options.Integer();
+    } else if (options.Is("TTL")) {
+      request.retention_ms = options.Integer();
+    } else if (options.Is("OWNER")) {
+      request.owner = options.Value();
+    } else if (options.Is("HOLD")) {
+      request.hold = true;
+    } else if (options.Is("ISSUED")) {
+      request.issued_unix_ms = options.Integer(1);
+    } else {
+      options.Unknown();
+    }
+  }
+}
+
+// [CODE n] [TTL ms]
+void ReadFinish(OptionReader& options, Request& request) {
+  while (options.Next()) {
+    if (options.Is("CODE")) {
+      request.code = static_cast<uint16_t>(options.Integer(0, kMaxCode));
+    } else if (options.Is("TTL")) {
+      request.retention_ms = options.Integer();
+    } else {
+      options.Unknown();
+    }
+  }
+}
+
+void PlanComplete(const Call& call, Plan& plan) {
+  Request& request = AskWithToken(Op::kComplete, call, plan);
+  request.value = call.args[3];
+  OptionReader options(call, 4, plan.error());
+  ReadFinish(options, request);
+}
+
+void PlanFail(const Call& call, Plan& plan) {
+  Request& request = AskWithToken(Op::kFail, call, plan);
+  OptionReader options(call, 3, plan.error());
+  if (!options.Next()) return;
+  if (options.Is("FINAL")) {
+    request.final = true;
+    request.value = options.Value();
+    return ReadFinish(options, request);
+  }
+  if (!options.Is("RETRY")) return options.Unknown();
+  while (options.Next()) {
+    if (options.Is("AFTER")) {
+      request.after_ms = options.Integer();
+    } else {
+      options.Unknown();
+    }
+  }
+}
+
+void PlanExtend(const Call& call, Plan& plan) {
+  Request& request = AskWithToken(Op::kExtend, call, plan);
+  request.lease_ms = IntegerArgument(call, 3, "lease", std::numeric_limits<int64_t>::min(),
+                                     kMaxInteger, plan.error());
+}
+
+void PlanRelease(const Call& call, Plan& plan) { AskWithToken(Op::kRelease, call, plan); }
+
+void PlanGet(const Call& call, Plan& plan) { AskRecord(Op::kGet, call, plan); }
+
+void PlanForget(const Call& call, Plan& plan) {
+  Request& request = AskRecord(Op::kRemove, call, plan);
+  OptionReader options(call, 2, plan.error());
+  while (options.Next()) {
+    if (options.Is("FORCE")) {
+      request.force = true;
+    } else {
+      options.Unknown();
+    }
+  }
+}
+
+void PlanResolve(const Call& call, Plan& plan) {
+  Request& request = AskRecord(Op::kResolve, call, plan);
+  OptionReader options(call, 2, plan.error());
+  if (!options.Next()) return;
+  if (options.Is("COMPLETE") || options.Is("FAIL")) {
+    request.resolution = options.Is("FAIL") ? Resolution::kFailed : Resolution::kCompleted;
+    request.value = options.Value();
+  } else if (options.Is("RETRY")) {
+    request.resolution = Resolution::kClaimable;
+  } else {
+    return options.Unknown();
+  }
+  if (options.Next()) options.Unknown();
+}
+
+constexpr KeyRange kFirst = {1, 1, 1};
+
+constexpr Command kCommands[] = {
+    {"idem.begin", -2, kWrite | kDenyOom | kFast, kFirst, PlanBegin, AnswerBegin, nullptr, "idem",
+     "0.1.0",
+     "key [FP digest | BODY bytes] [LEASE milliseconds] [TTL milliseconds] [OWNER nonce] [HOLD] "
+     "[ISSUED unix-time-milliseconds]",
+     "Asks to run the request of this key: claims it, or tells what became of it"},
+    {"idem.complete", -4, kWrite | kFast, kFirst, PlanComplete, AnswerOk, nullptr, "idem", "0.1.0",
+     "key token response [CODE number] [TTL milliseconds]",
+     "Settles a claim: the request took effect, and this response answers its retries"},
+    {"idem.fail", -4, kWrite | kFast, kFirst, PlanFail, AnswerOk, nullptr, "idem", "0.1.0",
+     "key token <RETRY [AFTER milliseconds] | FINAL response [CODE number] [TTL milliseconds]>",
+     "Settles a claim as failed, for a later attempt or for good"},
+    {"idem.extend", 4, kWrite | kFast, kFirst, PlanExtend, AnswerOk, nullptr, "idem", "0.1.0",
+     "key token milliseconds", "Keeps a claim for at least this long from now"},
+    {"idem.release", 3, kWrite | kFast, kFirst, PlanRelease, AnswerOk, nullptr, "idem", "0.1.0",
+     "key token", "Gives a claim back of which nothing was done"},
+    {"idem.get", 2, kReadOnly | kFast, kFirst, PlanGet, AnswerGet, nullptr, "idem", "0.1.0", "key",
+     "Describes the record of a key"},
+    {"idem.forget", -2, kWrite | kFast, kFirst, PlanForget, AnswerOk, nullptr, "idem", "0.1.0",
+     "key [FORCE]", "Drops a record; with FORCE also one whose claim is not settled"},
+    {"idem.resolve", -3, kWrite | kFast, kFirst, PlanResolve, AnswerOk, nullptr, "idem", "0.1.0",
+     "key <COMPLETE response | FAIL response | RETRY>",
+     "Settles a claim whose lease is over in its owner's place"},
+};
+
+}  // namespace
+
+std::span<const Command> IdemCommands() { return kCommands; }
+
+}  // namespace idem::server

@@ -1,0 +1,211 @@
+#include "server/commands/info.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "server/text.h"
+#include "server/version.h"
+
+namespace idem::server {
+namespace {
+
+// What all event loops have seen.
+struct Totals {
+  uint64_t connections = 0;
+  uint64_t rejected = 0;
+  uint64_t commands = 0;
+  uint64_t hits = 0;
+  uint64_t misses = 0;
+  uint64_t protocol_errors = 0;
+  uint64_t output_overflows = 0;
+  uint64_t input_bytes = 0;
+  uint64_t output_bytes = 0;
+};
+
+Totals Sum(const ServerContext& server) {
+  Totals totals;
+  for (const LoopStats& loop : server.loops) {
+    totals.connections += loop.connections.value();
+    totals.rejected += loop.rejected_connections.value();
+    totals.commands += loop.commands.value();
+    totals.hits += loop.keyspace_hits.value();
+    totals.misses += loop.keyspace_misses.value();
+    totals.protocol_errors += loop.protocol_errors.value();
+    totals.output_overflows += loop.output_overflows.value();
+    totals.input_bytes += loop.input_bytes.value();
+    totals.output_bytes += loop.output_bytes.value();
+  }
+  return totals;
+}
+
+struct Facts {
+  const ServerContext& server;
+  Stats store;
+  Totals totals;
+};
+
+// One "name:value" line.
+template <typename Value>
+void Line(std::string& text, std::string_view name, const Value& value) {
+  absl::StrAppend(&text, Absl(name), ":", value, "\r\n");
+}
+
+void Server(const Facts& facts, std::string& text) {
+  const int64_t up_ms = facts.server.clock().BootMs() - facts.server.started_boot_ms;
+  Line(text, "redis_version", Absl(kRedisVersion));
+  Line(text, "idem_version", Absl(kIdemVersion));
+  Line(text, "redis_mode", "standalone");
+  Line(text, "os", "Linux");
+  Line(text, "arch_bits", 8 * sizeof(void*));
+  Line(text, "multiplexing_api", "epoll");
+  Line(text, "process_id", getpid());
+  Line(text, "run_id", facts.server.run_id);
+  Line(text, "tcp_port", facts.server.options.port);
+  Line(text, "server_time_usec", facts.server.clock().WallMs() * 1000);
+  Line(text, "uptime_in_seconds", up_ms / 1000);
+  Line(text, "uptime_in_days", up_ms / 86'400'000);
+  Line(text, "io_threads_active", facts.server.options.threads);
+}
+
+void Clients(const Facts& facts, std::string& text) {
+  Line(text, "connected_clients", facts.server.clients.load(std::memory_order_relaxed));
+  Line(text, "maxclients", facts.server.options.maxclients);
+  Line(text, "blocked_clients", 0);
+}
+
+void Memory(const Facts& facts, std::string& text) {
+  Line(text, "used_memory", facts.store.memory_bytes);
+  Line(text, "used_memory_human", HumanBytes(facts.store.memory_bytes));
+  Line(text, "maxmemory", facts.store.memory_limit_bytes);
+  Line(text, "maxmemory_human", HumanBytes(facts.store.memory_limit_bytes));
+  Line(text, "maxmemory_policy", "noeviction");
+}
+
+void Persistence(const Facts& facts, std::string& text) {
+  const LogStats& log = facts.store.log;
+  Line(text, "loading", 0);
+  Line(text, "aof_enabled", facts.store.durability == Durability::kMemory ? 0 : 1);
+  Line(text, "aof_last_write_status", log.failed || log.disk_full ? "err" : "ok");
+  Line(text, "aof_current_size", log.segment_bytes);
+}
+
+void Statistics(const Facts& facts, std::string& text) {
+  Line(text, "total_connections_received", facts.totals.connections);
+  Line(text, "total_commands_processed", facts.totals.commands);
+  Line(text, "total_net_input_bytes", facts.totals.input_bytes);
+  Line(text, "total_net_output_bytes", facts.totals.output_bytes);
+  Line(text, "rejected_connections", facts.totals.rejected);
+  Line(text, "expired_keys", facts.store.expired);
+  Line(text, "evicted_keys", 0);
+  Line(text, "keyspace_hits", facts.totals.hits);
+  Line(text, "keyspace_misses", facts.totals.misses);
+  Line(text, "client_output_buffer_limit_disconnections", facts.totals.output_overflows);
+}
+
+void Replication(const Facts&, std::string& text) {
+  Line(text, "role", "master");
+  Line(text, "connected_slaves", 0);
+}
+
+double Seconds(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+}
+
+void Cpu(const Facts&, std::string& text) {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  Line(text, "used_cpu_sys", absl::StrFormat("%.6f", Seconds(usage.ru_stime)));
+  Line(text, "used_cpu_user", absl::StrFormat("%.6f", Seconds(usage.ru_utime)));
+}
+
+void Cluster(const Facts&, std::string& text) { Line(text, "cluster_enabled", 0); }
+
+void TellLog(const LogStats& log, std::string& text) {
+  Line(text, "epoch", log.epoch);
+  Line(text, "appended_lsn", log.appended);
+  Line(text, "committed_lsn", log.committed);
+  Line(text, "durable_lsn", log.synced);
+  Line(text, "durable_lag", log.appended - std::min(log.appended, log.synced));
+  Line(text, "log_batches", log.batches);
+  Line(text, "log_syncs", log.syncs);
+  Line(text, "log_bytes_written", log.bytes_written);
+  Line(text, "log_segments", log.segments);
+  Line(text, "log_segment_bytes", log.segment_bytes);
+  Line(text, "last_sync_us", log.last_sync_us);
+  Line(text, "worst_sync_us", log.worst_sync_us);
+  Line(text, "spare_ready", log.spare_ready ? 1 : 0);
+  Line(text, "disk_full", log.disk_full ? 1 : 0);
+  Line(text, "log_failed", log.failed ? 1 : 0);
+  Line(text, "torn_tails_cut", log.torn_tails_cut);
+  Line(text, "records_recovered", log.records_recovered);
+}
+
+void Idem(const Facts& facts, std::string& text) {
+  const Stats& store = facts.store;
+  Line(text, "store_id", store.store_id);
+  Line(text, "durability", DurabilityName(facts.server.options.store));
+  TellLog(store.log, text);
+  Line(text, "records", store.records);
+  Line(text, "registers", store.registers);
+  Line(text, "in_progress", store.in_progress);
+  Line(text, "claims", store.claims);
+  Line(text, "takeovers", store.takeovers);
+  Line(text, "replays", store.replays);
+  Line(text, "busy", store.busy);
+  Line(text, "mismatches", store.mismatches);
+  Line(text, "finishes", store.finishes);
+  Line(text, "fenced", store.fenced);
+  Line(text, "responses_omitted", store.responses_omitted);
+  Line(text, "refused_for_memory", store.refused_for_memory);
+  Line(text, "refused_for_disk", store.refused_for_disk);
+  Line(text, "protocol_errors", facts.totals.protocol_errors);
+  Line(text, "default_lease_ms", facts.server.options.store.default_lease_ms);
+  Line(text, "default_retention_ms", facts.server.options.store.default_retention_ms);
+  Line(text, "max_response_bytes", facts.server.options.store.max_response_bytes);
+}
+
+void Keyspace(const Facts& facts, std::string& text) {
+  const uint64_t keys = facts.store.records + facts.store.registers;
+  if (keys == 0) return;
+  const uint64_t expires = facts.store.records + facts.store.registers_with_deadline;
+  Line(text, "db0", absl::StrCat("keys=", keys, ",expires=", expires, ",avg_ttl=0"));
+}
+
+constexpr struct {
+  std::string_view name;
+  void (*tell)(const Facts& facts, std::string& text);
+} kSections[] = {
+    {"Server", Server},    {"Clients", Clients},
+    {"Memory", Memory},    {"Persistence", Persistence},
+    {"Stats", Statistics}, {"Replication", Replication},
+    {"CPU", Cpu},          {"Cluster", Cluster},
+    {"Idem", Idem},        {"Keyspace", Keyspace},
+};
+
+bool Wanted(std::string_view section, Arguments named) {
+  if (named.empty()) return true;
+  return std::any_of(named.begin(), named.end(), [section](std::string_view name) {
+    return EqualsIgnoreCase(name, section) || EqualsIgnoreCase(name, "all") ||
+           EqualsIgnoreCase(name, "everything") || EqualsIgnoreCase(name, "default");
+  });
+}
+
+}  // namespace
+
+std::string InfoText(const ServerContext& server, Arguments sections) {
+  const Facts facts = {server, server.store->GetStats(), Sum(server)};
+  std::string text;
+  for (const auto& [name, tell] : kSections) {
+    if (!Wanted(name, sections)) continue;
+    absl::StrAppend(&text, text.empty() ? "" : "\r\n", "# ", Absl(name), "\r\n");
+    tell(facts, text);
+  }
+  return text;
+}
+
+}  // namespace idem::server

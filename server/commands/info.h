@@ -1,0 +1,16 @@
+// The text of INFO: Redis' field names where clients read them, and a section of our own.
+#ifndef IDEM_SERVER_COMMANDS_INFO_H_
+#define IDEM_SERVER_COMMANDS_INFO_H_
+
+#include <string>
+
+#include "server/command.h"
+
+namespace idem::server {
+
+// All sections, or those named; "all", "everything" and "default" are all too.
+std::string InfoText(const ServerContext& server, Arguments sections);
+
+}  // namespace idem::server
+
+#endif  // IDEM_SERVER_COMMANDS_INFO_H_

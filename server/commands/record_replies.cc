@@ -1,0 +1,137 @@
+#include "server/commands/record_replies.h"
+
+#include <string>
+
+#include "absl/strings/str_format.h"
+
+namespace idem::server {
+namespace {
+
+std::string_view ReasonName(Busy::Reason reason) {
+  switch (reason) {
+    case Busy::Reason::kRunning:
+      return "running";
+    case Busy::Reason::kHeld:
+      return "held";
+    case Busy::Reason::kBackoff:
+      return "backoff";
+  }
+  return "";
+}
+
+void Number(uint64_t number, RespWriter& out) { out.Integer(static_cast<int64_t>(number)); }
+
+void TellClaimed(const Reply& reply, RespWriter& out) {
+  out.Array(5);
+  out.Bulk("CLAIMED");
+  Number(reply.token, out);
+  Number(reply.attempt, out);
+  out.Integer(reply.lease_ms);
+  out.Array(0);
+}
+
+void TellReplay(const Reply& reply, RespWriter& out) {
+  out.Array(6);
+  out.Bulk("REPLAY");
+  out.Bulk(StateName(reply));
+  Number(reply.code, out);
+  if (reply.value_omitted) {
+    out.Null();
+  } else {
+    out.Bulk(reply.response.bytes());
+  }
+  out.Integer(reply.age_ms);
+  out.Integer(reply.ttl_ms);
+}
+
+void TellBusy(const Reply& reply, RespWriter& out) {
+  out.Array(5);
+  out.Bulk("BUSY");
+  out.Bulk(ReasonName(reply.busy_reason));
+  out.Integer(reply.retry_after_ms);
+  Number(reply.attempt, out);
+  out.Integer(reply.age_ms);
+}
+
+void TellMismatch(const Reply& reply, RespWriter& out) {
+  out.Array(2);
+  out.Bulk("MISMATCH");
+  out.Bulk(StateName(reply));
+}
+
+void TellTooOld(RespWriter& out) {
+  out.Array(1);
+  out.Bulk("TOOOLD");
+}
+
+void TellFingerprint(const Fingerprint& fingerprint, RespWriter& out) {
+  if (fingerprint.kind == Fingerprint::Kind::kNone) return out.Null();
+  out.Bulk(absl::StrFormat("%016x%016x", fingerprint.high, fingerprint.low));
+}
+
+}  // namespace
+
+std::string_view StateName(const Reply& reply) {
+  switch (reply.state) {
+    case State::kAbsent:
+      return "absent";
+    case State::kInProgress:
+      if (!reply.orphaned) return "running";
+      return reply.held ? "held" : "orphaned";
+    case State::kCompleted:
+      return "completed";
+    case State::kFailedFinal:
+      return "failed_final";
+    case State::kFailedRetry:
+      return "failed_retry";
+  }
+  return "";
+}
+
+void AnswerBegin(const Told& told, RespWriter& out) {
+  const Reply& reply = told.reply();
+  switch (reply.outcome) {
+    case Outcome::kClaimed:
+      return TellClaimed(reply, out);
+    case Outcome::kReplay:
+      return TellReplay(reply, out);
+    case Outcome::kBusy:
+      return TellBusy(reply, out);
+    case Outcome::kMismatch:
+      return TellMismatch(reply, out);
+    default:
+      return TellTooOld(out);
+  }
+}
+
+void AnswerGet(const Told& told, RespWriter& out) {
+  const Reply& reply = told.reply();
+  if (reply.outcome == Outcome::kAbsent) return out.NullArray();
+  out.Map(11);
+  out.Bulk("state");
+  out.Bulk(StateName(reply));
+  out.Bulk("attempt");
+  Number(reply.attempt, out);
+  out.Bulk("token");
+  Number(reply.token, out);
+  out.Bulk("age_ms");
+  out.Integer(reply.age_ms);
+  out.Bulk("lease_ms");
+  out.Integer(reply.lease_ms);
+  out.Bulk("ttl_ms");
+  out.Integer(reply.ttl_ms);
+  out.Bulk("fingerprint");
+  TellFingerprint(reply.fingerprint, out);
+  out.Bulk("owner");
+  Number(reply.has_owner ? 1 : 0, out);
+  out.Bulk("steps");
+  out.Array(0);
+  out.Bulk("code");
+  Number(reply.code, out);
+  out.Bulk("response_bytes");
+  Number(reply.value_bytes, out);
+}
+
+void AnswerOk(const Told&, RespWriter& out) { out.SimpleString("OK"); }
+
+}  // namespace idem::server

@@ -1,0 +1,195 @@
+// Walks over the store: SCAN and IDEM.STUCK. Each call does a bounded amount of work and returns a
+// cursor; 0 ends the walk. What is there from the first call to the last is seen at least once.
+//
+// What a walk tells, absences too, may leave when everything that was appended before is committed.
+#include <algorithm>
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/commands/families.h"
+#include "server/commands/record_replies.h"
+#include "server/error_texts.h"
+#include "server/option_reader.h"
+#include "server/text.h"
+
+namespace idem::server {
+namespace {
+
+constexpr int64_t kMaxInteger = std::numeric_limits<int64_t>::max();
+constexpr size_t kEntriesPerScan = 1000;  // what the store visits at once
+constexpr size_t kScansPerCommand = 10;   // while nothing matches
+
+struct Walk {
+  uint64_t cursor = 0;
+  size_t count = 10;
+};
+
+bool ReadCursor(std::string_view text, Walk& walk, RespWriter& out) {
+  const std::optional<uint64_t> cursor = ParseUnsigned(text);
+  if (!cursor) {
+    out.Error("ERR invalid cursor");
+    return false;
+  }
+  walk.cursor = *cursor;
+  return true;
+}
+
+void TellKeys(uint64_t cursor, const std::vector<std::string>& keys, RespWriter& out) {
+  out.Array(2);
+  out.Bulk(absl::StrCat(cursor));
+  out.Array(keys.size());
+  for (const std::string& key : keys) out.Bulk(key);
+}
+
+struct ScanFilter {
+  std::string_view pattern = "*";
+  std::string_view type;  // empty: any
+};
+
+bool Passes(const Store::Entry& entry, const ScanFilter& filter) {
+  const std::string_view type = entry.about->kind == Kind::kRecord ? "record" : "string";
+  if (!filter.type.empty() && !EqualsIgnoreCase(type, filter.type)) return false;
+  return filter.pattern == "*" || MatchesGlob(filter.pattern, entry.key);
+}
+
+ScanFilter ReadScanOptions(const Call& call, Walk& walk, std::string* error) {
+  ScanFilter filter;
+  OptionReader options(call, 2, error);
+  while (options.Next()) {
+    if (options.Is("MATCH")) {
+      filter.pattern = options.Value();
+    } else if (options.Is("TYPE")) {
+      filter.type = options.Value();
+    } else if (options.Is("COUNT")) {
+      const int64_t count = options.Integer();
+      if (count < 1 && error->empty()) options.Unknown();
+      walk.count = static_cast<size_t>(count);
+    } else {
+      options.Unknown();
+    }
+  }
+  return filter;
+}
+
+void RunScan(Call& call, RespWriter& out) {
+  Walk walk;
+  if (!ReadCursor(call.args[1], walk, out)) return;
+  std::string error;
+  const ScanFilter filter = ReadScanOptions(call, walk, &error);
+  if (!error.empty()) return out.Error(error);
+  std::vector<std::string> keys;
+  walk.cursor = call.server.store->Scan(walk.cursor, std::min(walk.count, kEntriesPerScan),
+                                        [&](const Store::Entry& entry) {
+                                          if (Passes(entry, filter)) keys.emplace_back(entry.key);
+                                        });
+  call.lsn = call.server.store->GetStats().log.appended;
+  TellKeys(walk.cursor, keys, out);
+}
+
+struct Stuck {
+  std::string key;
+  std::string_view state;
+  Token token;
+  uint32_t attempt;
+  int64_t age_ms;
+};
+
+void TellStuck(uint64_t cursor, const std::vector<Stuck>& found, RespWriter& out) {
+  out.Array(2);
+  out.Bulk(absl::StrCat(cursor));
+  out.Array(found.size());
+  for (const Stuck& stuck : found) {
+    out.Array(5);
+    out.Bulk(stuck.key);
+    out.Bulk(stuck.state);
+    out.Integer(static_cast<int64_t>(stuck.token));
+    out.Integer(stuck.attempt);
+    out.Integer(stuck.age_ms);
+  }
+}
+
+// Stuck claims are rare: walks on, up to a bound, until there is something to tell.
+std::vector<Stuck> FindStuck(Store& store, Walk& walk) {
+  std::vector<Stuck> found;
+  const auto visit = [&found](const Store::Entry& entry) {
+    const Reply& about = *entry.about;
+    if (about.kind != Kind::kRecord || !about.orphaned) return;
+    found.push_back(
+        {std::string(entry.key), StateName(about), about.token, about.attempt, about.age_ms});
+  };
+  for (size_t i = 0; i < kScansPerCommand && found.empty(); ++i) {
+    walk.cursor = store.Scan(walk.cursor, std::min(walk.count, kEntriesPerScan), visit);
+    if (walk.cursor == 0) break;
+  }
+  return found;
+}
+
+void RunStuck(Call& call, RespWriter& out) {
+  Walk walk{.cursor = 0, .count = kEntriesPerScan};
+  std::string error;
+  OptionReader options(call, 1, &error);
+  while (options.Next()) {
+    if (options.Is("CURSOR")) {
+      if (!ReadCursor(options.Value(), walk, out)) return;
+    } else if (options.Is("COUNT")) {
+      walk.count = static_cast<size_t>(options.Integer(1, kMaxInteger));
+    } else {
+      options.Unknown();
+    }
+  }
+  if (!error.empty()) return out.Error(error);
+  const std::vector<Stuck> found = FindStuck(*call.server.store, walk);
+  call.lsn = call.server.store->GetStats().log.appended;
+  TellStuck(walk.cursor, found, out);
+}
+
+void RunDbSize(Call& call, RespWriter& out) {
+  const Stats stats = call.server.store->GetStats();
+  call.lsn = stats.log.appended;
+  out.Integer(static_cast<int64_t>(stats.records + stats.registers));
+}
+
+constexpr Command kCommands[] = {
+    {"scan",
+     -2,
+     kReadOnly,
+     {},
+     nullptr,
+     nullptr,
+     RunScan,
+     "generic",
+     "2.8.0",
+     "cursor [MATCH pattern] [COUNT count] [TYPE type]",
+     "Incrementally iterate the keys space"},
+    {"dbsize",
+     1,
+     kReadOnly | kFast,
+     {},
+     nullptr,
+     nullptr,
+     RunDbSize,
+     "server",
+     "1.0.0",
+     "",
+     "Return the number of keys in the selected database"},
+    {"idem.stuck",
+     -1,
+     kReadOnly,
+     {},
+     nullptr,
+     nullptr,
+     RunStuck,
+     "idem",
+     "0.1.0",
+     "[CURSOR cursor] [COUNT count]",
+     "Walks the claims whose lease is over, for IDEM.RESOLVE"},
+};
+
+}  // namespace
+
+std::span<const Command> ScanCommands() { return kCommands; }
+
+}  // namespace idem::server

@@ -1,0 +1,191 @@
+#include "server/connection.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/command_table.h"
+#include "server/error_texts.h"
+
+namespace idem::server {
+namespace {
+
+// A command may hold the largest response and a body to hash; thousands of keys, but no million.
+constexpr RespLimits kLimits = {
+    .max_args = 64u << 10, .max_bulk_bytes = 64u << 20, .max_command_bytes = 80u << 20};
+constexpr size_t kKeptInputBytes = 1024;
+
+Lsn HighestLsn(const Told& told) {
+  Lsn lsn = 0;
+  for (const Reply& reply : told.replies) lsn = std::max(lsn, reply.lsn);
+  return lsn;
+}
+
+size_t ValueBytes(const Told& told) {
+  size_t bytes = 0;
+  for (const Reply& reply : told.replies) bytes += reply.response.size();
+  return bytes;
+}
+
+}  // namespace
+
+Connection::Connection(LoopContext& loop, std::string peer)
+    : loop_(loop), writer_(output_.buffer()) {
+  parser_.emplace(kLimits);
+  session_.id = loop.server.next_client_id.fetch_add(1, std::memory_order_relaxed);
+  session_.since_boot_ms = loop.server.clock().BootMs();
+  session_.peer = std::move(peer);
+}
+
+void Connection::Feed(std::string_view bytes) {
+  loop_.stats.input_bytes.Add(bytes.size());
+  if (!wants_input()) return;
+  if (!input_.empty()) {
+    input_.append(bytes);
+    return RunBuffered();
+  }
+  const size_t done = Run(bytes);
+  input_.assign(bytes.substr(done));
+}
+
+void Connection::RunBuffered() {
+  input_.erase(0, Run(input_));
+  if (input_.empty() && input_.capacity() > kKeptInputBytes) std::string().swap(input_);
+}
+
+void Connection::Close() {
+  closing_ = true;
+  pause_ = Pause::kNone;
+}
+
+bool Connection::Continue() {
+  if (pause_ == Pause::kNone) return false;
+  const bool still_full = pause_ == Pause::kOutput ? output_.unsent_bytes() > kPauseBytes
+                                                   : loop_.server.store->committed() == paused_at_;
+  if (still_full) return false;
+  pause_ = Pause::kNone;
+  RunBuffered();
+  return true;
+}
+
+void Connection::Sent(size_t bytes) {
+  loop_.stats.output_bytes.Add(bytes);
+  output_.Sent(bytes);
+}
+
+bool Connection::finished() const {
+  if (!output_.empty()) return false;
+  return closing_ || (input_ended_ && pause_ == Pause::kNone);
+}
+
+size_t Connection::Run(std::string_view input) {
+  size_t next = 0;
+  while (pause_ == Pause::kNone && !closing_) {
+    const RespParser::Result result = parser_->Parse(input.substr(next));
+    if (result == RespParser::Result::kCommand) {
+      const size_t end = next + parser_->consumed();
+      next = parser_->args().empty() ? end : Take(input[next] != '*', next, end);
+      continue;
+    }
+    const size_t unfinished = next;
+    next = Settle(unfinished);
+    if (next != unfinished || pause_ != Pause::kNone) break;
+    if (result == RespParser::Result::kError) TellProtocolError();
+    break;
+  }
+  return closing_ ? input.size() : next;
+}
+
+size_t Connection::Take(bool is_inline, size_t begin, size_t end) {
+  CommandBatch& batch = loop_.batch;
+  std::string error;
+  const Command* const command = loop_.server.commands->Find(parser_->args(), &error);
+  if (command == nullptr) {
+    batch.AddError(std::move(error), begin);
+  } else if (command->run != nullptr) {
+    return RunAlone(*command, begin, end);
+  } else {
+    batch.Add({*command, parser_->args(), loop_.server, session_}, begin);
+  }
+  // Inline words that had quotes are the parser's, and only until the next Parse.
+  return is_inline || batch.full() ? Settle(end) : end;
+}
+
+size_t Connection::RunAlone(const Command& command, size_t begin, size_t end) {
+  const size_t next = Settle(begin);
+  if (pause_ != Pause::kNone || closing_) return next;
+  Call call = {command, parser_->args(), loop_.server, session_};
+  command.run(call, writer_);
+  output_.Seal(call.lsn);
+  loop_.stats.commands.Add(1);
+  PauseIfFull();
+  if (session_.quit) Close();
+  return end;
+}
+
+size_t Connection::Settle(size_t next) {
+  CommandBatch& batch = loop_.batch;
+  if (batch.empty()) return next;
+  // Read before: a commit that comes after it must not be missed.
+  const Lsn committed = loop_.server.store->committed();
+  const size_t executed = batch.Execute(*loop_.server.store);
+  for (size_t i = 0; i < executed && !closing_; ++i) Tell(i);
+  loop_.stats.commands.Add(executed);
+  PauseIfFull();
+  if (executed < batch.size() && !closing_) {
+    pause_ = Pause::kBacklog;
+    paused_at_ = committed;
+    next = batch.offset(executed);
+    parser_.emplace(kLimits);
+  }
+  batch.Clear();
+  return next;
+}
+
+void Connection::Tell(size_t i) {
+  const CommandBatch& batch = loop_.batch;
+  if (batch.error(i).empty()) return TellAnswer(*batch.command(i), batch.told(i));
+  writer_.Error(batch.error(i));
+  output_.Seal(0);
+}
+
+void Connection::TellAnswer(const Command& command, const Told& told) {
+  if (output_.unsent_bytes() + ValueBytes(told) > kCloseBytes) return Drop();
+  CountLookups(told);
+  const auto failed = std::find_if(told.replies.begin(), told.replies.end(),
+                                   [](const Reply& reply) { return IsError(reply.outcome); });
+  if (failed == told.replies.end()) {
+    command.answer(told, writer_);
+  } else {
+    const auto index = static_cast<size_t>(failed - told.replies.begin());
+    writer_.Error(ErrorText(told.requests[index], *failed));
+  }
+  output_.Seal(HighestLsn(told));
+}
+
+void Connection::TellProtocolError() {
+  loop_.stats.protocol_errors.Add(1);
+  writer_.Error(parser_->error());
+  output_.Seal(0);
+  Close();
+}
+
+void Connection::CountLookups(const Told& told) {
+  for (size_t i = 0; i < told.requests.size(); ++i) {
+    if (told.requests[i].op != Op::kGet || !told.requests[i].want_value) continue;
+    const bool found = told.replies[i].outcome == Outcome::kOk;
+    (found ? loop_.stats.keyspace_hits : loop_.stats.keyspace_misses).Add(1);
+  }
+}
+
+void Connection::PauseIfFull() {
+  if (!closing_ && output_.unsent_bytes() > kPauseBytes) pause_ = Pause::kOutput;
+}
+
+// The client lets its answers pile up; what it would have been told is in the store.
+void Connection::Drop() {
+  loop_.stats.output_overflows.Add(1);
+  output_.Discard();
+  Close();
+}
+
+}  // namespace idem::server

@@ -1,0 +1,108 @@
+// One client's conversation, without its socket: bytes in, bytes out.
+//
+//   Feed ──► RespParser ──► CommandTable ──► CommandBatch ──► GatedOutput ──► Releasable
+//                                               │ Store::Execute
+//
+// Answers leave in the order of the commands, and none before the store has committed what it
+// tells. Nothing here blocks, sleeps or reads a socket, so a whole server runs under a test.
+//
+// A connection pauses, and takes no more input, while
+//   - the log's backlog is full: it goes on when committed() has moved;
+//   - more than kPauseBytes of answers wait for a client that does not read them.
+// Its unfinished bytes stay where they are; Continue() goes on with them. Memory: input holds at
+// most one unfinished command and what was fed with it; output at most kCloseBytes, then the
+// connection is dropped. Both are given back when empty.
+//
+// Ownership: LoopContext outlives the connection.
+// Thread rule: none; belongs to one event loop.
+#ifndef IDEM_SERVER_CONNECTION_H_
+#define IDEM_SERVER_CONNECTION_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "server/command.h"
+#include "server/command_batch.h"
+#include "server/context.h"
+#include "server/gated_output.h"
+#include "server/resp_parser.h"
+#include "server/resp_writer.h"
+
+namespace idem::server {
+
+// What the connections of one event loop share.
+struct LoopContext {
+  LoopContext(ServerContext& shared, size_t loop)
+      : server(shared), stats(shared.loops[loop]), batch(shared.options) {}
+
+  ServerContext& server;
+  LoopStats& stats;
+  CommandBatch batch;
+};
+
+class Connection {
+ public:
+  static constexpr size_t kPauseBytes = 1 << 20;
+  static constexpr size_t kCloseBytes = 2 * CommandBatch::kAnswerBytes;
+
+  Connection(LoopContext& loop, std::string peer);
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Bytes from the client; only while wants_input().
+  void Feed(std::string_view bytes);
+  // The client sends no more. What it sent whole is still executed and answered.
+  void FeedEnd() { input_ended_ = true; }
+  // No more commands are executed; what is answered may still leave.
+  void Close();
+
+  // Goes on after a pause if its reason is gone. True: something was executed.
+  bool Continue();
+
+  // What may be sent now, and how much of it was.
+  std::string_view Releasable() { return output_.Releasable(loop_.server.store->committed()); }
+  void Sent(size_t bytes);
+
+  bool wants_input() const { return pause_ == Pause::kNone && !closing_ && !input_ended_; }
+  // Something here goes on when committed() moves.
+  bool waits_for_commit() const { return output_.has_gates() || pause_ == Pause::kBacklog; }
+  // Nothing is left to do: close the socket.
+  bool finished() const;
+
+ private:
+  enum class Pause : uint8_t { kNone, kBacklog, kOutput };
+
+  // Executes what is whole; returns how many bytes are done with.
+  size_t Run(std::string_view input);
+  void RunBuffered();
+  // These take the command whose bytes are [begin, end) and return where to go on.
+  size_t Take(bool is_inline, size_t begin, size_t end);
+  size_t RunAlone(const Command& command, size_t begin, size_t end);
+  // Executes and answers what is planned. Returns `next`, or where to go on after the pause.
+  size_t Settle(size_t next);
+
+  void Tell(size_t i);
+  void TellAnswer(const Command& command, const Told& told);
+  void TellProtocolError();
+  void CountLookups(const Told& told);
+  void PauseIfFull();
+  void Drop();
+
+  LoopContext& loop_;
+  Session session_;
+  std::optional<RespParser> parser_;
+  GatedOutput output_;
+  RespWriter writer_;
+  std::string input_;  // received, not done with
+  Lsn paused_at_ = 0;  // committed() when the backlog was full
+  Pause pause_ = Pause::kNone;
+  bool input_ended_ = false;
+  bool closing_ = false;
+};
+
+}  // namespace idem::server
+
+#endif  // IDEM_SERVER_CONNECTION_H_

@@ -1,0 +1,80 @@
+// What commands may see beside their arguments: the server, its threads' counters, the client.
+//
+// Ownership: Server owns the ServerContext, which outlives every connection; a Connection owns its
+// Session.
+// Thread rule: ServerContext is read by all threads; its counters are atomic. A LoopStats has one
+// writing thread. A Session belongs to its connection.
+#ifndef IDEM_SERVER_CONTEXT_H_
+#define IDEM_SERVER_CONTEXT_H_
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "idem/store.h"
+#include "server/options.h"
+
+namespace idem::server {
+
+class CommandTable;
+
+// A number that one thread writes and any thread reads.
+class Counter {
+ public:
+  void Add(uint64_t by) {
+    value_.store(value_.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+  }
+  uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint64_t> value_{0};
+};
+
+// What one event loop has seen since the start.
+struct alignas(64) LoopStats {
+  Counter connections;
+  Counter rejected_connections;  // over maxclients
+  Counter commands;
+  Counter keyspace_hits;
+  Counter keyspace_misses;
+  Counter protocol_errors;
+  Counter output_overflows;  // connections closed because they did not read
+  Counter input_bytes;
+  Counter output_bytes;
+};
+
+struct ServerContext {
+  ServerContext(const ServerOptions& given, Store* opened, const CommandTable* table)
+      : options(given),
+        store(opened),
+        commands(table),
+        started_boot_ms(given.store.clock->BootMs()),
+        loops(static_cast<size_t>(given.threads)) {}
+
+  Clock& clock() const { return *options.store.clock; }
+
+  ServerOptions options;  // with the port that is really listened on
+  Store* store;
+  const CommandTable* commands;
+  int64_t started_boot_ms;
+  std::string run_id;
+  std::atomic<uint64_t> next_client_id{1};
+  std::atomic<int> clients{0};
+  std::vector<LoopStats> loops;
+};
+
+// One client, as far as commands are concerned.
+struct Session {
+  uint64_t id = 0;
+  int64_t since_boot_ms = 0;
+  std::string peer;  // "127.0.0.1:50000"
+  std::string name;
+  std::string library_name;
+  std::string library_version;
+  bool quit = false;  // answer, then close
+};
+
+}  // namespace idem::server
+
+#endif  // IDEM_SERVER_CONTEXT_H_

@@ -1,0 +1,270 @@
+#include "server/event_loop.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+namespace idem::server {
+namespace {
+
+constexpr int kEventsPerTurn = 256;
+constexpr size_t kReceiveBytes = 64 << 10;
+constexpr int kReadsPerTurn = 4;  // of one client
+constexpr int kAcceptPauseMs = 100;
+constexpr int kDrainMs = 5000;
+constexpr int kForever = -1;
+constexpr std::string_view kTooManyClients = "-ERR max number of clients reached\r\n";
+
+absl::Status SystemError(const char* what) {
+  return absl::UnavailableError(absl::StrCat(what, ": ", std::strerror(errno)));
+}
+
+bool OutOfDescriptors(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+bool MayRetry(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
+
+void Wake(int eventfd) {
+  const uint64_t one = 1;
+  // Full means that the wakeup is already on its way.
+  [[maybe_unused]] const ssize_t ignored = write(eventfd, &one, sizeof(one));
+}
+
+void Rest(int eventfd) {
+  uint64_t count = 0;
+  [[maybe_unused]] const ssize_t ignored = read(eventfd, &count, sizeof(count));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<EventLoop>> EventLoop::Create(ServerContext& server, size_t index,
+                                                             int listener) {
+  UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll.valid()) return SystemError("epoll_create1");
+  UniqueFd wakeup(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  if (!wakeup.valid()) return SystemError("eventfd");
+  epoll_event event{.events = EPOLLIN, .data = {.fd = wakeup.get()}};
+  if (epoll_ctl(epoll.get(), EPOLL_CTL_ADD, wakeup.get(), &event) != 0) {
+    return SystemError("epoll_ctl");
+  }
+  return std::unique_ptr<EventLoop>(
+      new EventLoop(server, index, listener, std::move(epoll), std::move(wakeup)));
+}
+
+EventLoop::EventLoop(ServerContext& server, size_t index, int listener, UniqueFd epoll,
+                     UniqueFd wakeup)
+    : context_(server, index),
+      store_(*server.store),
+      listener_(listener),
+      epoll_(std::move(epoll)),
+      wakeup_(std::move(wakeup)),
+      received_(kReceiveBytes) {
+  commit_listener_ = store_.AddCommitListener([this] { OnCommit(); });
+}
+
+EventLoop::~EventLoop() {
+  store_.RemoveCommitListener(commit_listener_);
+  context_.server.clients.fetch_sub(static_cast<int>(clients_.size()), std::memory_order_relaxed);
+}
+
+void EventLoop::Run() {
+  StartAccepting();
+  while (stop_.load(std::memory_order_acquire) == StopMode::kRunning) Turn(kForever);
+  if (stop_.load(std::memory_order_acquire) == StopMode::kDrain) Drain();
+}
+
+void EventLoop::RequestStop(StopMode mode) {
+  stop_.store(mode, std::memory_order_release);
+  Wake(wakeup_.get());
+}
+
+// On the thread that commits.
+void EventLoop::OnCommit() {
+  if (asleep_.exchange(false, std::memory_order_acq_rel)) Wake(wakeup_.get());
+}
+
+void EventLoop::Turn(int timeout_ms) {
+  epoll_event events[kEventsPerTurn];
+  const int count = epoll_wait(epoll_.get(), events, kEventsPerTurn, SleepMs(timeout_ms));
+  for (int i = 0; i < count; ++i) Dispatch(events[i]);
+  if (!is_accepting_ && context_.server.clock().BootMs() >= accept_again_ms_) StartAccepting();
+  TouchCommitted();
+  EndTurn();
+}
+
+// How long may epoll_wait sleep?
+int EventLoop::SleepMs(int timeout_ms) {
+  if (!is_accepting_ && timeout_ms == kForever) timeout_ms = kAcceptPauseMs;
+  if (waiting_.empty()) return timeout_ms;
+  // From here on a commit wakes us; one that came before is seen here.
+  asleep_.exchange(true, std::memory_order_acq_rel);
+  return store_.committed() == seen_committed_ ? timeout_ms : 0;
+}
+
+void EventLoop::Dispatch(const epoll_event& event) {
+  if (event.data.fd == listener_) return Accept();
+  if (event.data.fd == wakeup_.get()) return Rest(wakeup_.get());
+  Client& client = *clients_.find(event.data.fd)->second;
+  if (event.events & EPOLLOUT) client.cannot_send = false;
+  // EPOLLHUP without input: both sides are closed, and nobody is left to answer.
+  if ((event.events & (EPOLLERR | EPOLLHUP)) && !(event.events & EPOLLIN)) return Close(client);
+  if (event.events & EPOLLIN) Receive(client);
+  Touch(client);
+}
+
+void EventLoop::EndTurn() {
+  // Flush may touch again.
+  for (size_t i = 0; i < touched_.size(); ++i) {
+    touched_[i]->is_touched = false;
+    if (!touched_[i]->is_closed) Flush(*touched_[i]);
+  }
+  touched_.clear();
+  for (const Client* client : closed_) clients_.erase(client->socket.get());
+  context_.server.clients.fetch_sub(static_cast<int>(closed_.size()), std::memory_order_relaxed);
+  closed_.clear();
+}
+
+void EventLoop::Drain() {
+  if (is_accepting_) PauseAccepting();
+  for (const auto& [fd, client] : clients_) {
+    client->connection.Close();
+    Touch(*client);
+  }
+  EndTurn();
+  const Clock& clock = context_.server.clock();
+  const int64_t deadline_ms = clock.BootMs() + kDrainMs;
+  accept_again_ms_ = deadline_ms + kDrainMs;
+  while (!clients_.empty() && clock.BootMs() < deadline_ms &&
+         stop_.load(std::memory_order_acquire) == StopMode::kDrain) {
+    Turn(kAcceptPauseMs);
+  }
+}
+
+void EventLoop::StartAccepting() {
+  epoll_event event{.events = EPOLLIN | EPOLLEXCLUSIVE, .data = {.fd = listener_}};
+  is_accepting_ = epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, listener_, &event) == 0;
+}
+
+void EventLoop::PauseAccepting() {
+  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, listener_, nullptr);
+  is_accepting_ = false;
+  accept_again_ms_ = context_.server.clock().BootMs() + kAcceptPauseMs;
+}
+
+void EventLoop::Accept() {
+  UniqueFd socket = AcceptFrom(listener_);
+  if (socket.valid()) return Admit(std::move(socket));
+  if (OutOfDescriptors(errno)) PauseAccepting();
+}
+
+void EventLoop::Admit(UniqueFd socket) {
+  ServerContext& server = context_.server;
+  if (server.clients.fetch_add(1, std::memory_order_relaxed) >= server.options.maxclients) {
+    server.clients.fetch_sub(1, std::memory_order_relaxed);
+    return Reject(socket);
+  }
+  context_.stats.connections.Add(1);
+  const int fd = socket.get();
+  auto& client = clients_[fd];
+  client = std::make_unique<Client>(std::move(socket), context_);
+  client->interest = EPOLLIN;
+  epoll_event event{.events = EPOLLIN, .data = {.fd = fd}};
+  if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) Close(*client);
+}
+
+void EventLoop::Reject(const UniqueFd& socket) {
+  context_.stats.rejected_connections.Add(1);
+  send(socket.get(), kTooManyClients.data(), kTooManyClients.size(), MSG_NOSIGNAL);
+  shutdown(socket.get(), SHUT_WR);
+  DiscardInput(socket.get());
+}
+
+void EventLoop::Receive(Client& client) {
+  for (int i = 0; i < kReadsPerTurn && client.connection.wants_input(); ++i) {
+    const ssize_t count = recv(client.socket.get(), received_.data(), received_.size(), 0);
+    if (count < 0) {
+      if (!MayRetry(errno)) Close(client);
+      return;
+    }
+    if (count == 0) return client.connection.FeedEnd();
+    client.connection.Feed({received_.data(), static_cast<size_t>(count)});
+    if (static_cast<size_t>(count) < received_.size()) return;
+  }
+}
+
+// Sends what may leave; what a full output had stopped then goes on, and may leave too.
+void EventLoop::Flush(Client& client) {
+  Connection& connection = client.connection;
+  do {
+    if (!SendReleasable(client)) return Close(client);
+  } while (connection.Continue());
+  if (connection.finished()) {
+    shutdown(client.socket.get(), SHUT_WR);
+    DiscardInput(client.socket.get());
+    return Close(client);
+  }
+  if (connection.waits_for_commit()) {
+    waiting_.insert(&client);
+  } else {
+    waiting_.erase(&client);
+  }
+  UpdateInterest(client);
+}
+
+// False: the client is gone.
+bool EventLoop::SendReleasable(Client& client) {
+  while (!client.cannot_send) {
+    const std::string_view bytes = client.connection.Releasable();
+    if (bytes.empty()) return true;
+    const ssize_t count = send(client.socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && !MayRetry(errno)) return false;
+    if (count < 0) {
+      client.cannot_send = true;
+    } else {
+      client.connection.Sent(static_cast<size_t>(count));
+    }
+  }
+  return true;
+}
+
+void EventLoop::UpdateInterest(Client& client) {
+  const uint32_t interest = (client.connection.wants_input() ? uint32_t{EPOLLIN} : 0) |
+                            (client.cannot_send ? uint32_t{EPOLLOUT} : 0);
+  if (interest == client.interest) return;
+  client.interest = interest;
+  epoll_event event{.events = interest, .data = {.fd = client.socket.get()}};
+  epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, client.socket.get(), &event);
+}
+
+void EventLoop::Touch(Client& client) {
+  if (client.is_touched || client.is_closed) return;
+  client.is_touched = true;
+  touched_.push_back(&client);
+}
+
+void EventLoop::TouchCommitted() {
+  const Lsn committed = store_.committed();
+  if (committed == seen_committed_) return;
+  seen_committed_ = committed;
+  for (Client* client : waiting_) Touch(*client);
+}
+
+void EventLoop::Close(Client& client) {
+  if (client.is_closed) return;
+  client.is_closed = true;
+  waiting_.erase(&client);
+  closed_.push_back(&client);
+}
+
+}  // namespace idem::server

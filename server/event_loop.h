@@ -1,0 +1,115 @@
+// One thread's share of the connections, over epoll. Never blocks but in epoll_wait.
+//
+// A turn:
+//
+//   epoll_wait ──► read and execute every ready connection ──► write what may leave, once ──► close
+//
+// so a durable batch of many clients needs one commit and each client one write. An answer that
+// waits for a commit holds up its own connection only. When the commit comes, on another thread,
+// the loop is woken by an eventfd, but only if it sleeps and something waits for it: the listener
+// and the loop exchange `asleep_` in opposite order around committed(), so no commit is missed.
+//
+// All loops wait at one listening socket (EPOLLEXCLUSIVE); each takes one connection a turn, so
+// that a burst spreads over those that are free. Out of file descriptors the loop leaves new
+// connections in the kernel's queue for a moment instead of spinning.
+//
+// Ownership: the ServerContext and the listener outlive the loop. A Client lives in clients_.
+// Thread rule: Run on one thread; RequestStop from any.
+#ifndef IDEM_SERVER_EVENT_LOOP_H_
+#define IDEM_SERVER_EVENT_LOOP_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/statusor.h"
+#include "server/connection.h"
+#include "server/context.h"
+#include "server/socket.h"
+
+struct epoll_event;
+
+namespace idem::server {
+
+enum class StopMode : uint8_t {
+  kRunning,  // not stopped
+  kDrain,    // answers what was executed, as far as it is committed within a few seconds
+  kNow,
+};
+
+class EventLoop {
+ public:
+  // The loop with this index of server.loops.
+  static absl::StatusOr<std::unique_ptr<EventLoop>> Create(ServerContext& server, size_t index,
+                                                           int listener);
+  ~EventLoop();
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+
+  // Serves until RequestStop.
+  void Run();
+  void RequestStop(StopMode mode);
+
+ private:
+  struct Client {
+    Client(UniqueFd connected, LoopContext& loop)
+        : socket(std::move(connected)), connection(loop, PeerOf(socket.get())) {}
+
+    UniqueFd socket;
+    Connection connection;
+    uint32_t interest = 0;
+    bool is_touched = false;
+    bool is_closed = false;
+    bool cannot_send = false;  // the socket is full
+  };
+
+  EventLoop(ServerContext& server, size_t index, int listener, UniqueFd epoll, UniqueFd wakeup);
+
+  void Turn(int timeout_ms);
+  void Drain();
+  void EndTurn();
+  int SleepMs(int timeout_ms);
+  void Dispatch(const epoll_event& event);
+
+  void Accept();
+  void Admit(UniqueFd socket);
+  void Reject(const UniqueFd& socket);
+  void StartAccepting();
+  void PauseAccepting();
+
+  void Receive(Client& client);
+  void Flush(Client& client);
+  bool SendReleasable(Client& client);
+  void UpdateInterest(Client& client);
+  void Touch(Client& client);
+  void TouchCommitted();
+  void Close(Client& client);
+
+  void OnCommit();
+
+  LoopContext context_;
+  Store& store_;
+  const int listener_;
+  UniqueFd epoll_;
+  UniqueFd wakeup_;
+  int commit_listener_ = 0;
+  std::atomic<StopMode> stop_{StopMode::kRunning};
+  std::atomic<bool> asleep_{false};  // the next commit must wake the loop
+
+  absl::flat_hash_map<int, std::unique_ptr<Client>> clients_;  // by file descriptor
+  std::vector<Client*> touched_;                               // to be flushed in this turn
+  std::vector<Client*> closed_;                                // to be freed in this turn
+  absl::flat_hash_set<Client*> waiting_;                       // for a commit
+  Lsn seen_committed_ = 0;
+  bool is_accepting_ = false;
+  int64_t accept_again_ms_ = 0;  // boot time; while not accepting
+  std::vector<char> received_;
+};
+
+}  // namespace idem::server
+
+#endif  // IDEM_SERVER_EVENT_LOOP_H_

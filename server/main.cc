@@ -1,0 +1,158 @@
+// idem-server: opens the store, serves it, and stops cleanly on SIGTERM or SIGINT.
+//
+// Exit codes: 0 stopped; 1 the store or the port cannot be opened, or the log failed; 2 wrong
+// usage.
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <string>
+#include <string_view>
+
+#include "absl/strings/str_cat.h"
+#include "idem/store.h"
+#include "server/options.h"
+#include "server/server.h"
+#include "server/version.h"
+
+namespace idem::server {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+void Complain(const std::string& text) { std::fprintf(stderr, "idem-server: %s\n", text.c_str()); }
+
+bool Names(std::span<const char* const> arguments, std::string_view word) {
+  return std::find(arguments.begin(), arguments.end(), word) != arguments.end();
+}
+
+// The signals that stop us, read from a descriptor. Blocked for all threads started later.
+UniqueFd CatchStopSignals(sigset_t* signals) {
+  std::signal(SIGPIPE, SIG_IGN);
+  sigemptyset(signals);
+  sigaddset(signals, SIGTERM);
+  sigaddset(signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, signals, nullptr);
+  return UniqueFd(signalfd(-1, signals, SFD_CLOEXEC));
+}
+
+// Every connection is a file descriptor; the log and the loops need some too.
+void FitFileLimit(ServerOptions* options) {
+  constexpr rlim_t kReserved = 64;
+  const rlim_t wanted = static_cast<rlim_t>(options->maxclients) + kReserved;
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = std::min(wanted, limit.rlim_max);
+  setrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur == wanted) return;
+  options->maxclients = static_cast<int>(limit.rlim_cur - std::min(limit.rlim_cur - 1, kReserved));
+  Complain(absl::StrCat("warning: the limit of open files allows for ", options->maxclients,
+                        " clients only; raise it with ulimit -n, or lower --maxclients"));
+}
+
+void WarnIfNotDurable(const Options& store) {
+  if (store.durability == Durability::kAlways) return;
+  std::string loss = "everything is lost when the server stops";
+  if (store.durability == Durability::kInterval) {
+    loss = absl::StrCat("a power cut can lose the last ", store.sync_interval_ms, " ms of answers");
+  } else if (store.durability == Durability::kOs) {
+    loss = "a power cut can lose answers, as many as the system had not written";
+  }
+  Complain(absl::StrCat("warning: durability ", DurabilityName(store), ": ", loss));
+}
+
+void TellReady(const ServerOptions& options) {
+  const bool is_v6 = options.bind.find(':') != options.bind.npos;
+  const std::string where = options.store.durability == Durability::kMemory
+                                ? "no data directory"
+                                : absl::StrCat("data in ", options.store.directory);
+  std::printf(
+      "idem-server %s ready on %s%s%s:%d, %s, durability %s, memory limit %s, %d thread%s\n",
+      std::string(kIdemVersion).c_str(), is_v6 ? "[" : "", options.bind.c_str(), is_v6 ? "]" : "",
+      options.port, where.c_str(), DurabilityName(options.store).c_str(),
+      HumanBytes(options.store.memory_limit_bytes).c_str(), options.threads,
+      options.threads == 1 ? "" : "s");
+  std::fflush(stdout);
+}
+
+// Becomes readable when the log has failed.
+class FailureAlarm {
+ public:
+  explicit FailureAlarm(Store* store)
+      : store_(store), event_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+    listener_ = store_->AddCommitListener([this] {
+      if (!store_->log_status().ok()) eventfd_write(event_.get(), 1);
+    });
+  }
+  ~FailureAlarm() { store_->RemoveCommitListener(listener_); }
+  FailureAlarm(const FailureAlarm&) = delete;
+  FailureAlarm& operator=(const FailureAlarm&) = delete;
+
+  int fd() const { return event_.get(); }
+
+ private:
+  Store* store_;
+  UniqueFd event_;
+  int listener_ = 0;
+};
+
+// Returns the exit code.
+int ServeUntilStopped(Server& server, Store& store, const UniqueFd& stop_signals,
+                      const sigset_t& signals) {
+  const FailureAlarm alarm(&store);
+  pollfd events[] = {{.fd = stop_signals.get(), .events = POLLIN, .revents = 0},
+                     {.fd = alarm.fd(), .events = POLLIN, .revents = 0}};
+  while (poll(events, 2, -1) <= 0) {
+  }
+  const bool log_failed = events[1].revents != 0;
+  // From here on a second signal ends the process at once; the store survives that.
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  server.RequestStop(log_failed ? StopMode::kNow : StopMode::kDrain);
+  server.Join();
+  const absl::Status status = store.log_status();
+  if (status.ok()) return 0;
+  Complain(absl::StrCat("the log failed, so answers since then were not given: ", status.ToString(),
+                        "; see to the disk, then start again"));
+  return kFailed;
+}
+
+int Main(std::span<const char* const> arguments) {
+  if (Names(arguments, "--help")) return std::fputs(UsageText().c_str(), stdout) < 0 ? kFailed : 0;
+  if (Names(arguments, "--version"))
+    return std::puts("idem-server " IDEM_VERSION) < 0 ? kFailed : 0;
+  absl::StatusOr<ServerOptions> options = ParseOptions(arguments);
+  if (!options.ok()) {
+    Complain(std::string(options.status().message()));
+    return kUsage;
+  }
+  sigset_t signals;
+  const UniqueFd stop_signals = CatchStopSignals(&signals);
+  FitFileLimit(&*options);
+  absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(options->store);
+  if (!store.ok()) {
+    Complain(absl::StrCat("cannot open the store: ", store.status().ToString()));
+    return kFailed;
+  }
+  absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(*options, store->get());
+  if (!server.ok()) {
+    Complain(std::string(server.status().message()));
+    return kFailed;
+  }
+  WarnIfNotDurable(options->store);
+  TellReady((*server)->context().options);
+  return ServeUntilStopped(**server, **store, stop_signals, signals);
+}
+
+}  // namespace
+}  // namespace idem::server
+
+int main(int argc, char** argv) {
+  return idem::server::Main({argv + 1, static_cast<size_t>(argc - 1)});
+}

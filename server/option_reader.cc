@@ -1,0 +1,62 @@
+#include "server/option_reader.h"
+
+#include <optional>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "server/error_texts.h"
+#include "server/text.h"
+
+namespace idem::server {
+namespace {
+
+constexpr size_t kShownBytes = 64;  // of what the client sent, in an error
+
+bool ExplainsErrors(const Command& command) { return command.group == "idem"; }
+
+std::string SyntaxError(const Command& command, std::string_view word) {
+  if (!ExplainsErrors(command)) return std::string(kSyntaxError);
+  return absl::StrCat("SYNTAX error at '", Absl(word.substr(0, kShownBytes)),
+                      "'; usage: ", ToUpper(command.name), " ", Absl(command.syntax));
+}
+
+std::string NumberError(const Command& command, std::string_view what) {
+  return ExplainsErrors(command) ? NotAnInteger(what) : std::string(kNotAnInteger);
+}
+
+}  // namespace
+
+bool OptionReader::Next() {
+  if (!error_->empty() || next_ >= call_.args.size()) return false;
+  word_ = call_.args[next_++];
+  return true;
+}
+
+bool OptionReader::Is(std::string_view word) const { return EqualsIgnoreCase(word_, word); }
+
+std::string_view OptionReader::Value() {
+  if (next_ < call_.args.size()) return call_.args[next_++];
+  Unknown();
+  return {};
+}
+
+int64_t OptionReader::Integer(int64_t low, int64_t high) {
+  const std::string_view text = Value();
+  if (!error_->empty()) return 0;
+  const std::optional<int64_t> number = ParseInteger(text);
+  if (number && *number >= low && *number <= high) return *number;
+  *error_ = NumberError(call_.command, ToUpper(word_));
+  return 0;
+}
+
+void OptionReader::Unknown() { *error_ = SyntaxError(call_.command, word_); }
+
+int64_t IntegerArgument(const Call& call, size_t index, std::string_view what, int64_t low,
+                        int64_t high, std::string* error) {
+  const std::optional<int64_t> number = ParseInteger(call.args[index]);
+  if (number && *number >= low && *number <= high) return *number;
+  if (error->empty()) *error = NumberError(call.command, what);
+  return 0;
+}
+
+}  // namespace idem::server

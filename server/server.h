@@ -1,0 +1,50 @@
+// The running server: one listening socket, and one event loop a thread.
+//
+//   auto server = Server::Start(options, store.get());
+//   .. (*server)->RequestStop(StopMode::kDrain); (*server)->Join();
+//
+// Ownership: the store outlives the server.
+// Thread rule: Start, Join and destruction on one thread; RequestStop from any.
+#ifndef IDEM_SERVER_SERVER_H_
+#define IDEM_SERVER_SERVER_H_
+
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "idem/store.h"
+#include "server/command_table.h"
+#include "server/context.h"
+#include "server/event_loop.h"
+#include "server/options.h"
+#include "server/socket.h"
+
+namespace idem::server {
+
+class Server {
+ public:
+  // Listens, and serves on its own threads when it returns.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options, Store* store);
+  // Stops now.
+  ~Server();
+
+  void RequestStop(StopMode mode);
+  // Returns when all loops have ended.
+  void Join();
+
+  const ServerContext& context() const { return context_; }
+
+ private:
+  Server(const ServerOptions& options, Store* store, UniqueFd listener);
+
+  CommandTable commands_;
+  UniqueFd listener_;
+  ServerContext context_;
+  std::vector<std::unique_ptr<EventLoop>> loops_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace idem::server
+
+#endif  // IDEM_SERVER_SERVER_H_

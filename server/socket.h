@@ -1,0 +1,50 @@
+// TCP sockets, as far as the server needs them: all are non-blocking.
+//
+// Thread rule: a UniqueFd belongs to one thread at a time.
+#ifndef IDEM_SERVER_SOCKET_H_
+#define IDEM_SERVER_SOCKET_H_
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "absl/status/statusor.h"
+
+namespace idem::server {
+
+// Owns a file descriptor.
+class UniqueFd {
+ public:
+  UniqueFd() = default;
+  explicit UniqueFd(int fd) : fd_(fd) {}
+  UniqueFd(UniqueFd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  UniqueFd& operator=(UniqueFd&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~UniqueFd();
+
+  int get() const { return fd_; }
+  bool valid() const { return fd_ >= 0; }
+
+ private:
+  int fd_ = -1;
+};
+
+// Listens on a numeric IPv4 or IPv6 address; port 0 takes any free one. kUnavailable: the message
+// says why not, and what to do.
+absl::StatusOr<UniqueFd> ListenOn(const std::string& address, uint16_t port);
+uint16_t PortOf(int socket);
+
+// The next connection that waits at `listener`, not valid if there is none; errno tells why.
+UniqueFd AcceptFrom(int listener);
+// "127.0.0.1:50000"
+std::string PeerOf(int socket);
+
+// Throws away what the client sent and nobody will read. Closing a socket with unread bytes resets
+// the connection, and the reset may overtake our last answer.
+void DiscardInput(int socket);
+
+}  // namespace idem::server
+
+#endif  // IDEM_SERVER_SOCKET_H_
