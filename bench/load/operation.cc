@@ -1,0 +1,168 @@
+#include "bench/load/operation.h"
+
+#include <charconv>
+
+#include "absl/strings/str_cat.h"
+
+namespace idem::bench {
+namespace {
+
+using Hole = RequestTemplate::Hole;
+
+constexpr const char* kLeaseMs = "30000";
+constexpr const char* kRetentionMs = "86400000";
+constexpr const char* kRetentionSeconds = "86400";
+// Fingerprint and owner are the first and the last bytes of the key.
+constexpr size_t kFingerprintBytes = 16;
+constexpr size_t kOwnerBytes = 12;
+
+// KEYS: the idempotency key. ARGV: fingerprint, owner, lease.
+constexpr const char* kBeginScript = R"(
+local found = redis.call('HMGET', KEYS[1], 'fingerprint', 'state', 'response')
+if not found[1] then
+  redis.call('HSET', KEYS[1], 'fingerprint', ARGV[1], 'state', 'running', 'owner', ARGV[2])
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+  return {'CLAIMED'}
+end
+if found[1] ~= ARGV[1] then return {'MISMATCH'} end
+if found[2] == 'completed' then return {'REPLAY', found[3]} end
+return {'BUSY'}
+)";
+
+// KEYS: the idempotency key. ARGV: owner, response, retention.
+constexpr const char* kCompleteScript = R"(
+if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return redis.error_reply('FENCED') end
+redis.call('HSET', KEYS[1], 'state', 'completed', 'response', ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+return redis.status_reply('OK')
+)";
+
+std::string Bulk(std::string_view text) {
+  return absl::StrCat("$", text.size(), "\r\n", absl::string_view(text.data(), text.size()),
+                      "\r\n");
+}
+
+void AppendBulk(std::string* out, std::string_view text) {
+  char header[16] = "$";
+  char* const end = std::to_chars(header + 1, header + 14, text.size()).ptr;
+  out->append(header, end).append("\r\n").append(text).append("\r\n");
+}
+
+bool IsOk(const RespReply& reply, const ResponseShape&, Exchange*) { return reply.Is('+', "OK"); }
+
+bool IsPong(const RespReply& reply, const ResponseShape&, Exchange*) {
+  return reply.Is('+', "PONG");
+}
+
+bool IsResponse(const RespReply& reply, const ResponseShape& shape, Exchange* exchange) {
+  return reply.head().type == '$' && shape.Matches(exchange->key, reply.head().text);
+}
+
+bool IsClaimed(const RespReply& reply, const ResponseShape&, Exchange* exchange) {
+  if (!reply.BeginsWith("CLAIMED") || reply.count < 4) return false;
+  exchange->token = reply.items[2].integer;
+  return exchange->token > 0 && reply.items[3].integer == 1;
+}
+
+bool IsReplay(const RespReply& reply, const ResponseShape& shape, Exchange* exchange) {
+  return reply.BeginsWith("REPLAY") && reply.count == 7 && reply.items[2].text == "completed" &&
+         shape.Matches(exchange->key, reply.items[4].text);
+}
+
+bool IsBusy(const RespReply& reply, const ResponseShape&, Exchange*) {
+  return reply.BeginsWith("BUSY") && reply.count == 6 && reply.items[2].text == "running";
+}
+
+bool IsLuaClaimed(const RespReply& reply, const ResponseShape&, Exchange*) {
+  return reply.BeginsWith("CLAIMED") && reply.count == 2;
+}
+
+bool IsLuaReplay(const RespReply& reply, const ResponseShape& shape, Exchange* exchange) {
+  return reply.BeginsWith("REPLAY") && reply.count == 3 &&
+         shape.Matches(exchange->key, reply.items[2].text);
+}
+
+std::string ShaOf(const std::map<std::string, std::string>& shas, const std::string& name) {
+  const auto found = shas.find(name);
+  return found == shas.end() ? "" : found->second;
+}
+
+}  // namespace
+
+RequestTemplate::RequestTemplate(std::initializer_list<Argument> arguments) {
+  rest_ = absl::StrCat("*", arguments.size(), "\r\n");
+  for (const Argument& argument : arguments) {
+    if (const auto* hole = std::get_if<Hole>(&argument)) {
+      pieces_.push_back({std::move(rest_), *hole});
+      rest_.clear();
+    } else if (const auto* text = std::get_if<std::string>(&argument)) {
+      rest_ += Bulk(*text);
+    } else {
+      rest_ += Bulk(std::get<const char*>(argument));
+    }
+  }
+}
+
+void RequestTemplate::AppendTo(std::string* out, const Exchange& exchange,
+                               const ResponseShape& shape) const {
+  const std::string_view key = View(exchange.key);
+  for (const Piece& piece : pieces_) {
+    out->append(piece.before);
+    switch (piece.hole) {
+      case Hole::kKey:
+        AppendBulk(out, key);
+        break;
+      case Hole::kFingerprint:
+        AppendBulk(out, key.substr(0, kFingerprintBytes));
+        break;
+      case Hole::kOwner:
+        AppendBulk(out, key.substr(kKeyBytes - kOwnerBytes));
+        break;
+      case Hole::kResponse:
+        absl::StrAppend(out, "$", shape.bytes(), "\r\n");
+        shape.AppendTo(out, exchange.key);
+        out->append("\r\n");
+        break;
+      case Hole::kToken:
+        char digits[24];
+        const char* const end = std::to_chars(digits, digits + sizeof digits, exchange.token).ptr;
+        AppendBulk(out, {digits, static_cast<size_t>(end - digits)});
+        break;
+    }
+  }
+  out->append(rest_);
+}
+
+const std::map<std::string, std::string>& Scripts() {
+  static const auto* const kScripts = new std::map<std::string, std::string>{
+      {"begin", kBeginScript}, {"complete", kCompleteScript}};
+  return *kScripts;
+}
+
+std::map<std::string, Operation> MakeOperations(const std::map<std::string, std::string>& shas) {
+  const RequestTemplate begin = {"IDEM.BEGIN", Hole::kKey, "FP", Hole::kFingerprint};
+  const RequestTemplate complete = {"IDEM.COMPLETE", Hole::kKey, Hole::kToken, Hole::kResponse};
+  const RequestTemplate set = {"SET", Hole::kKey, Hole::kOwner, "NX", "EX", kRetentionSeconds};
+  const RequestTemplate set_claim = {"SET", Hole::kKey, Hole::kOwner, "NX", "PX", kLeaseMs};
+  const RequestTemplate set_response = {"SET", Hole::kKey, Hole::kResponse, "PX", kRetentionMs};
+  const RequestTemplate lua_begin = {"EVALSHA",          ShaOf(shas, "begin"), "1",     Hole::kKey,
+                                     Hole::kFingerprint, Hole::kOwner,         kLeaseMs};
+  const RequestTemplate lua_complete = {
+      "EVALSHA",    ShaOf(shas, "complete"), "1",         Hole::kKey,
+      Hole::kOwner, Hole::kResponse,         kRetentionMs};
+  return {
+      {"ping", {true, {{{"PING"}, IsPong}}}},
+      {"set", {true, {{set, IsOk}}}},
+      {"set-pair", {true, {{set_claim, IsOk}, {set_response, IsOk}}}},
+      {"get", {false, {{{"GET", Hole::kKey}, IsResponse}}}},
+      {"begin", {true, {{begin, IsClaimed}}}},
+      {"pair", {true, {{begin, IsClaimed}, {complete, IsOk}}}},
+      {"replay", {false, {{begin, IsReplay}}}},
+      {"busy", {false, {{begin, IsBusy}}}},
+      {"lua-begin", {true, {{lua_begin, IsLuaClaimed}}}},
+      {"lua-pair", {true, {{lua_begin, IsLuaClaimed}, {lua_complete, IsOk}}}},
+      {"lua-replay", {false, {{lua_begin, IsLuaReplay}}}},
+  };
+}
+
+}  // namespace idem::bench

@@ -1,0 +1,80 @@
+// The operations a load is made of: for each, the requests it sends and what must come back.
+//
+// An operation is one or two rounds on one key. The second is sent when the first is answered; the
+// operation has succeeded when all its answers were the right ones, to the byte.
+//
+//   set         SET key owner NX EX: a claim as Redis users write it
+//   set-pair    the same, then SET key response PX: claim and completion
+//   get         GET of a key that set-pair has stored
+//   begin       IDEM.BEGIN of a fresh key
+//   pair        IDEM.BEGIN, IDEM.COMPLETE
+//   replay      IDEM.BEGIN of a key that pair has completed
+//   busy        IDEM.BEGIN of a key that begin has claimed
+//   lua-begin, lua-pair, lua-replay
+//               the same three by the usual idempotency scripts, for a server that has EVALSHA
+//   ping        PING: the least that any server can do
+#ifndef IDEM_BENCH_LOAD_OPERATION_H_
+#define IDEM_BENCH_LOAD_OPERATION_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <map>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "bench/key_space.h"
+#include "bench/load/resp_reply.h"
+
+namespace idem::bench {
+
+struct Operation;
+
+// One operation on its way.
+struct Exchange {
+  const Operation* operation = nullptr;
+  Key key{};
+  size_t round = 0;
+  int64_t token = 0;
+  int64_t start_ns = 0;
+};
+
+// A request with holes.
+class RequestTemplate {
+ public:
+  enum class Hole { kKey, kFingerprint, kOwner, kResponse, kToken };
+  using Argument = std::variant<const char*, std::string, Hole>;
+
+  RequestTemplate(std::initializer_list<Argument> arguments);
+  void AppendTo(std::string* out, const Exchange& exchange, const ResponseShape& shape) const;
+
+ private:
+  struct Piece {
+    std::string before;  // RESP up to the hole; a hole of unknown length brings its own header
+    Hole hole;
+  };
+  std::vector<Piece> pieces_;
+  std::string rest_;
+};
+
+struct Round {
+  RequestTemplate request;
+  bool (*is_right)(const RespReply& reply, const ResponseShape& shape, Exchange* exchange);
+};
+
+struct Operation {
+  bool on_fresh_key;  // or on one of the resident keys, chosen evenly
+  std::vector<Round> rounds;
+};
+
+// The scripts that lua-* need, by the names under which MakeOperations wants their SHA-1.
+const std::map<std::string, std::string>& Scripts();
+
+// All operations by name; those in Lua are of use only if `shas` has their scripts.
+std::map<std::string, Operation> MakeOperations(const std::map<std::string, std::string>& shas);
+
+}  // namespace idem::bench
+
+#endif  // IDEM_BENCH_LOAD_OPERATION_H_
