@@ -161,7 +161,7 @@ TEST(FileSystemModelTest, TheSystemAndTheMemoryAnswerAlike) {
   if (const char* const seed = std::getenv("IDEM_SEED")) {
     return RunSeed(std::strtoull(seed, nullptr, 10));
   }
-  const int64_t runs = TestSize(40);
+  const int64_t runs = TestSize(15);
   for (int64_t seed = 1; seed <= runs && !HasFailure(); ++seed) {
     RunSeed(static_cast<uint64_t>(seed));
   }

@@ -31,6 +31,8 @@ using testing::IsEmpty;
 
 // Paths of what was synced, in order; null: nobody asks.
 std::vector<std::string>* synced_paths = nullptr;
+// What every sync fails with; 0: none does.
+int sync_error = 0;
 
 class SignalStorm {
  public:
@@ -60,6 +62,10 @@ std::string PathOf(int fd) {
 int SyncWith(int64_t system_call, int fd) {
   if (SignalStorm::Interrupts()) return -1;
   if (synced_paths != nullptr) synced_paths->push_back(PathOf(fd));
+  if (sync_error != 0) {
+    errno = sync_error;
+    return -1;
+  }
   return static_cast<int>(syscall(system_call, fd));
 }
 
@@ -97,6 +103,7 @@ class PosixFileSystemTest : public testing::Test {
 
   void TearDown() override {
     synced_paths = nullptr;
+    sync_error = 0;
     std::error_code ignored;
     std::filesystem::remove_all(directory_, ignored);
   }
@@ -209,11 +216,27 @@ TEST_F(PosixFileSystemTest, AFullDiskIsResourceExhausted) {
             absl::ResourceExhaustedError("pwrite /dev/full: No space left on device"));
 }
 
-TEST_F(PosixFileSystemTest, WhatCannotBeSyncedSaysSo) {
-  ASSERT_EQ(mkfifo(Path("fifo").c_str(), 0600), 0);
-  const std::unique_ptr<File> fifo = *fs_->Open(Path("fifo"), OpenMode::kReadWrite);
-  EXPECT_EQ(fifo->Sync(),
-            absl::UnavailableError(absl::StrCat("fdatasync ", Path("fifo"), ": Invalid argument")));
+TEST_F(PosixFileSystemTest, AFailedSyncIsReportedAndNotRepeated) {
+  const std::unique_ptr<File> file = *fs_->Open(Path("f"), OpenMode::kCreate);
+  sync_error = EIO;
+  const auto broken = [](std::string_view call, const std::string& path) {
+    return absl::UnavailableError(
+        absl::StrCat(std::string(call), " ", path, ": Input/output error"));
+  };
+  EXPECT_EQ(file->Sync(), broken("fdatasync", Path("f")));
+  EXPECT_EQ(fs_->SyncDirectory(directory_), broken("fsync", directory_));
+  EXPECT_EQ(fs_->CreateDirectory(Path("d")),
+            broken("fsync", std::filesystem::path(directory_).parent_path().string()));
+  EXPECT_EQ(TakeSynced().size(), 3U);
+}
+
+TEST_F(PosixFileSystemTest, AParentWithoutASyncMattersOnlyForWhatIsMadeInIt) {
+  for (int error : {EINVAL, EACCES, EPERM}) {
+    sync_error = error;
+    EXPECT_EQ(fs_->CreateDirectory(directory_), absl::OkStatus());
+    EXPECT_FALSE(fs_->CreateDirectory(Path(absl::StrCat("d", error))).ok());
+    EXPECT_FALSE(fs_->SyncDirectory(directory_).ok());
+  }
 }
 
 TEST_F(PosixFileSystemTest, SymbolicLinksToDirectoriesWork) {
