@@ -7,7 +7,10 @@
 // bench/load/operation.h lists the operations, bench/load/load.h tells how it measures. It knows
 // nothing of Idem but its commands. Exits with 1 if an answer was wrong or missing, 2 if it could
 // not run.
+#include <sys/resource.h>
+
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -87,7 +90,24 @@ std::string Printable(std::string text) {
   return text;
 }
 
-void PrintJson(const LoadResult& result) {
+// What this process used so far: a client that is busy all the time is what bounds the throughput.
+struct Effort {
+  std::chrono::duration<double> elapsed;
+  double cpu_seconds;
+};
+
+Effort EffortSoFar() {
+  rusage used;
+  getrusage(RUSAGE_SELF, &used);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  return {std::chrono::steady_clock::now().time_since_epoch(),
+          seconds(used.ru_utime) + seconds(used.ru_stime)};
+}
+
+void PrintJson(const LoadResult& result, const Effort& before) {
+  const Effort now = EffortSoFar();
   const LatencyHistogram& latencies = result.latencies;
   const auto us = [&](double percent) {
     return static_cast<double>(latencies.Percentile(percent)) / 1e3;
@@ -95,12 +115,13 @@ void PrintJson(const LoadResult& result) {
   std::printf(
       "{\"operations\": %llu, \"measured_operations\": %llu, \"seconds\": %.6f, "
       "\"operations_per_second\": %.1f, \"p50_us\": %.1f, \"p99_us\": %.1f, \"p99_9_us\": %.1f, "
-      "\"max_us\": %.1f, \"wrong\": %llu, \"unanswered\": %llu, \"first_wrong\": \"%s\"}\n",
+      "\"max_us\": %.1f, \"elapsed_seconds\": %.6f, \"client_cpu_seconds\": %.6f, \"wrong\": %llu, "
+      "\"unanswered\": %llu, \"first_wrong\": \"%s\"}\n",
       static_cast<unsigned long long>(result.operations),
       static_cast<unsigned long long>(result.measured_operations), result.measured_seconds,
       static_cast<double>(result.measured_operations) / result.measured_seconds, us(50), us(99),
-      us(99.9), static_cast<double>(latencies.max()) / 1e3,
-      static_cast<unsigned long long>(result.wrong),
+      us(99.9), static_cast<double>(latencies.max()) / 1e3, (now.elapsed - before.elapsed).count(),
+      now.cpu_seconds - before.cpu_seconds, static_cast<unsigned long long>(result.wrong),
       static_cast<unsigned long long>(result.unanswered), Printable(result.first_wrong).c_str());
 }
 
@@ -123,9 +144,10 @@ int Main() {
     chosen.push_back(&found->second);
   }
   Load load(shape, std::move(chosen));
+  const Effort before = EffortSoFar();
   const absl::StatusOr<LoadResult> result = load.Run();
   if (!result.ok()) Die(result.status());
-  PrintJson(*result);
+  PrintJson(*result, before);
   return result->wrong + result->unanswered == 0 ? 0 : 1;
 }
 

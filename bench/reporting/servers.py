@@ -1,0 +1,104 @@
+"""Starts a server for one measurement, on a free loopback port and with data of its own, and stops
+that process and no other."""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+
+# The same promise on both sides, by each one's own words.
+IDEM_FLAGS = {
+    "off": ["--appendonly", "no"],
+    "everysec": ["--appendonly", "yes", "--appendfsync", "everysec"],
+    "always": ["--appendonly", "yes", "--appendfsync", "always"],
+}
+REDIS_FLAGS = {
+    "off": ["--appendonly", "no"],
+    "everysec": ["--appendonly", "yes", "--appendfsync", "everysec"],
+    "always": ["--appendonly", "yes", "--appendfsync", "always"],
+}
+IDEM_COMMON = ["--threads", "1", "--maxmemory", "8gb"]
+# No snapshots and no rewrites: they would fork in the middle of a measurement.
+REDIS_COMMON = ["--save", "", "--auto-aof-rewrite-percentage", "0", "--daemonize", "no"]
+
+START_SECONDS = 20
+STOP_SECONDS = 20
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def pinned_to(core):
+    return lambda: os.sched_setaffinity(0, {core})
+
+
+class Server:
+    """A running server; a context manager."""
+
+    def __init__(self, command, core, scratch):
+        self.port = free_port()
+        self.directory = tempfile.mkdtemp(dir=scratch)
+        arguments = [a.format(port=self.port, directory=self.directory) for a in command]
+        with open(os.path.join(self.directory, "output"), "wb") as output:
+            self.process = subprocess.Popen(arguments, cwd=self.directory, stdout=output,
+                                            stderr=output, stdin=subprocess.DEVNULL,
+                                            preexec_fn=pinned_to(core))
+
+    def __enter__(self):
+        try:
+            self.wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *error):
+        self.stop()
+
+    def wait_until_ready(self):
+        deadline = time.monotonic() + START_SECONDS
+        while not self.answers_ping():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                with open(os.path.join(self.directory, "output"), errors="replace") as output:
+                    raise RuntimeError(f"{self.process.args[0]} does not start: {output.read()}")
+            time.sleep(0.01)
+
+    def answers_ping(self):
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(64) == b"+PONG\r\n"
+        except OSError:
+            return False
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def cpu_seconds(self):
+        """User and system time of all its threads so far."""
+        with open(f"/proc/{self.process.pid}/stat") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+
+
+def start_idem(binary, durability, core, scratch):
+    directory = [] if durability == "off" else ["--dir", "{directory}/data"]
+    return Server([binary, "--port", "{port}", *IDEM_COMMON, *IDEM_FLAGS[durability], *directory],
+                  core, scratch)
+
+
+def start_redis(binary, durability, core, scratch):
+    return Server([binary, "--port", "{port}", "--bind", "127.0.0.1", "--dir", "{directory}",
+                   *REDIS_COMMON, *REDIS_FLAGS[durability]], core, scratch)
