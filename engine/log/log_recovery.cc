@@ -1,0 +1,289 @@
+#include "log/log_recovery.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "log/log_replay.h"
+#include "log/segment.h"
+#include "log/space_ledger.h"
+#include "log/tail_copier.h"
+
+namespace idem::engine {
+namespace {
+
+// Trailing segments that together hold less than this part of a segment are copied whole.
+constexpr uint64_t kSmallPart = 8;
+
+class Recovery {
+ public:
+  Recovery(const Options& options, const ReplayVisitor& visitor)
+      : options_(options),
+        files_(options.file_system),
+        directory_(options.directory),
+        visitor_(visitor) {}
+
+  absl::StatusOr<RecoveredLog> Run() {
+    using Step = absl::Status (Recovery::*)();
+    for (const Step step :
+         {&Recovery::Lock, &Recovery::FindSegments, &Recovery::ReadManifest,
+          &Recovery::CheckUnnamedSegments, &Recovery::ReplayAll, &Recovery::PlanTail,
+          &Recovery::StartSegment, &Recovery::CopyTail, &Recovery::CommitManifest}) {
+      absl::Status status = (this->*step)();
+      if (!status.ok()) return status;
+    }
+    RemoveUnnamedSegments();
+    return RecoveredLog{.lock = std::move(lock_),
+                        .manifest = std::move(manifest_file_),
+                        .writer = std::move(writer_),
+                        .clock = clock_,
+                        .last_lsn = log_.last_lsn,
+                        .next_number = NewestNumber() + 1,
+                        .records = log_.records,
+                        .torn_tails_cut = log_.torn ? 1u : 0u,
+                        .created = created_};
+  }
+
+ private:
+  absl::Status Lock();
+  absl::Status FindSegments();
+  absl::Status ReadManifest();
+  absl::Status CreateManifest();
+  absl::Status CheckUnnamedSegments();
+  absl::Status CheckUnnamedSegment(uint64_t number);
+  absl::Status ReplayAll();
+  absl::Status PlanTail();
+  absl::Status StartSegment();
+  absl::StatusOr<std::unique_ptr<File>> TakeFile(uint64_t file_bytes);
+  absl::Status CopyTail();
+  absl::Status CommitManifest();
+  void RemoveUnnamedSegments();
+
+  bool Named(uint64_t number) const;
+  uint64_t NewestNumber() const { return numbers_.empty() ? 0 : *numbers_.rbegin(); }
+  SegmentHeader HeaderOfNext(uint64_t file_bytes) const;
+
+  const Options& options_;
+  FileSystem* const files_;
+  const std::string& directory_;
+  const ReplayVisitor& visitor_;
+  std::unique_ptr<DirectoryLock> lock_;
+  std::set<uint64_t> numbers_;  // of all segment files
+  Manifest manifest_;           // as it was found
+  std::unique_ptr<ManifestFile> manifest_file_;
+  bool created_ = false;
+  ReplayedLog log_;
+  StoreClock clock_{options_.clock, 1};
+  std::vector<ManifestSegment> kept_;  // closed; what they do not hold is copied
+  Tail tail_;
+  uint64_t next_number_ = 0;
+  SegmentWriter writer_;
+};
+
+absl::Status Recovery::Lock() {
+  absl::Status status = files_->CreateDirectory(directory_);
+  if (!status.ok()) return status;
+  absl::StatusOr<std::unique_ptr<DirectoryLock>> lock =
+      files_->Lock(directory_ + "/LOCK", absl::StrCat("idem pid ", getpid()));
+  if (!lock.ok()) return lock.status();
+  lock_ = *std::move(lock);
+  return absl::OkStatus();
+}
+
+absl::Status Recovery::FindSegments() {
+  const absl::StatusOr<std::vector<std::string>> names = files_->List(directory_);
+  if (!names.ok()) return names.status();
+  for (const std::string& name : *names) {
+    if (const std::optional<uint64_t> number = SegmentNumber(name)) numbers_.insert(*number);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Recovery::ReadManifest() {
+  absl::StatusOr<Manifest> manifest = ManifestFile::Read(files_, directory_);
+  if (absl::IsNotFound(manifest.status())) return CreateManifest();
+  if (!manifest.ok()) return manifest.status();
+  manifest_ = *std::move(manifest);
+  if (manifest_.epoch >= kEpochMax) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(directory_, ": all epochs are used up; begin a new directory"));
+  }
+  manifest_file_ = std::make_unique<ManifestFile>(files_, directory_, manifest_);
+  return absl::OkStatus();
+}
+
+// Before its first manifest a directory has no segment, so one that has is damaged.
+absl::Status Recovery::CreateManifest() {
+  if (!numbers_.empty()) {
+    return absl::DataLossError(absl::StrCat(directory_, "/MANIFEST: missing, but there is ",
+                                            SegmentPath(directory_, *numbers_.begin())));
+  }
+  manifest_.store_id = RandomStoreId();
+  manifest_.secret = RandomSecret();
+  manifest_file_ = std::make_unique<ManifestFile>(files_, directory_, manifest_);
+  created_ = true;
+  return manifest_file_->Commit([](Manifest&) {});
+}
+
+bool Recovery::Named(uint64_t number) const {
+  return std::any_of(manifest_.segments.begin(), manifest_.segments.end(),
+                     [number](const ManifestSegment& segment) { return segment.number == number; });
+}
+
+// Left behind by an open that did not come to its end, or by a spare that was never named; unless
+// the manifest is an old one that somebody has put back.
+absl::Status Recovery::CheckUnnamedSegments() {
+  const uint64_t newest_named = manifest_.segments.empty() ? 0 : manifest_.segments.back().number;
+  for (const uint64_t number : numbers_) {
+    if (number < newest_named || Named(number)) continue;
+    absl::Status status = CheckUnnamedSegment(number);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Recovery::CheckUnnamedSegment(uint64_t number) {
+  const std::string path = SegmentPath(directory_, number);
+  absl::StatusOr<std::unique_ptr<File>> file = files_->Open(path, OpenMode::kRead);
+  if (!file.ok()) return file.status();
+  std::string block(kBlockBytes, '\0');
+  const absl::StatusOr<size_t> length = (*file)->ReadAt(0, block.data(), block.size());
+  if (!length.ok()) return length.status();
+  uint64_t chain = 0;
+  const absl::StatusOr<SegmentHeader> header =
+      DecodeSegmentHeader(path, std::string_view(block).substr(0, *length), &chain);
+  if (absl::IsDataLoss(header.status())) return absl::OkStatus();
+  if (!header.ok()) return header.status();
+  if (header->store_id == manifest_.store_id && header->epoch > manifest_.epoch) {
+    return absl::OkStatus();
+  }
+  return absl::DataLossError(absl::StrCat(
+      path, ": offset 0: a segment that MANIFEST should name; is MANIFEST an old copy?"));
+}
+
+absl::Status Recovery::ReplayAll() {
+  absl::StatusOr<ReplayedLog> log = ReplayLog(files_, directory_, manifest_, visitor_);
+  if (!log.ok()) return log.status();
+  log_ = *std::move(log);
+  clock_ = StoreClock(options_.clock, log_.store_ms + 1);
+  return absl::OkStatus();
+}
+
+// Which segments stay, closed where they end now, and what is copied behind them.
+absl::Status Recovery::PlanTail() {
+  size_t kept = log_.segments.size();
+  uint64_t bytes = 0;
+  while (kept > 0) {
+    bytes += log_.segments[kept - 1].end.offset - kBlockBytes;
+    if (bytes > SegmentBytes(options_) / kSmallPart) break;
+    --kept;
+  }
+  tail_.segments.assign(log_.segments.begin() + static_cast<ptrdiff_t>(kept), log_.segments.end());
+  log_.segments.resize(kept);
+  if (tail_.segments.empty() && log_.last_lsn > log_.durable_lsn) {
+    absl::StatusOr<Tail> tail =
+        CutUnprovenTail(files_, directory_, log_.segments.back(), log_.durable_lsn);
+    if (!tail.ok()) return tail.status();
+    tail_ = *std::move(tail);
+    if (log_.segments.back().end.offset == kBlockBytes) log_.segments.pop_back();
+  }
+  for (const ReplayedSegment& replayed : log_.segments) {
+    kept_.push_back(replayed.segment);
+    kept_.back().state = SegmentState::kClosed;
+    kept_.back().end = replayed.end;
+  }
+  return absl::OkStatus();
+}
+
+SegmentHeader Recovery::HeaderOfNext(uint64_t file_bytes) const {
+  SegmentHeader header;
+  header.number = next_number_;
+  header.file_bytes = file_bytes;
+  header.salt = Random64();
+  if (!kept_.empty()) {
+    header.first_lsn = kept_.back().end.last_lsn + 1;
+    header.previous_chain = kept_.back().end.chain;
+  } else if (!tail_.segments.empty()) {
+    header.first_lsn = tail_.segments.front().header.first_lsn;
+    header.previous_chain = tail_.segments.front().header.previous_chain;
+  }
+  header.store_ms = clock_.NowMs();
+  header.wall_ms = options_.clock->WallMs();
+  header.epoch = manifest_.epoch + 1;
+  header.alignment = options_.durability == Durability::kAlways ? kBlockAlignment : kDenseAlignment;
+  header.store_id = manifest_.store_id;
+  header.secret = manifest_.secret;
+  return header;
+}
+
+absl::Status Recovery::StartSegment() {
+  const uint64_t needed = kBlockBytes + SpaceLedger::SpaceFor(tail_.BytesMax());
+  const uint64_t file_bytes = std::max(SegmentBytes(options_), RoundUp(needed, kBlockBytes));
+  absl::StatusOr<std::unique_ptr<File>> file = TakeFile(file_bytes);
+  if (!file.ok()) return file.status();
+  return writer_.Start(*std::move(file), HeaderOfNext(file_bytes));
+}
+
+absl::StatusOr<std::unique_ptr<File>> Recovery::TakeFile(uint64_t file_bytes) {
+  const std::optional<ManifestSegment>& spare = log_.untouched_spare;
+  if (spare.has_value() && spare->file_bytes == file_bytes) {
+    next_number_ = spare->number;
+    return files_->Open(SegmentPath(directory_, next_number_), OpenMode::kReadWrite);
+  }
+  next_number_ = NewestNumber() + 1;
+  numbers_.insert(next_number_);
+  return CreateZeroedSegment(files_, directory_, next_number_, file_bytes);
+}
+
+absl::Status Recovery::CopyTail() {
+  absl::Status status = CopyTailTo(writer_, files_, directory_, tail_, clock_.NowMs());
+  if (!status.ok()) return status;
+  return writer_.Sync();
+}
+
+absl::Status Recovery::CommitManifest() {
+  const SegmentHeader& header = writer_.header();
+  std::vector<ManifestSegment> segments = kept_;
+  segments.push_back({.number = header.number,
+                      .salt = header.salt,
+                      .file_bytes = header.file_bytes,
+                      .state = SegmentState::kInUse,
+                      .end = {}});
+  absl::Status status = manifest_file_->Commit([&](Manifest& manifest) {
+    manifest.epoch = header.epoch;
+    manifest.segments = segments;
+    manifest.clean_stop_lsn = 0;
+    Stamp(manifest, log_.last_lsn, clock_);
+  });
+  manifest_ = manifest_file_->Get();
+  return status;
+}
+
+// What cannot be removed now is tried again at the next open.
+void Recovery::RemoveUnnamedSegments() {
+  for (const uint64_t number : numbers_) {
+    if (!Named(number)) files_->Remove(SegmentPath(directory_, number)).IgnoreError();
+  }
+}
+
+}  // namespace
+
+uint64_t SegmentBytes(const Options& options) {
+  return RoundUp(options.segment_bytes, kBlockBytes);
+}
+
+void Stamp(Manifest& manifest, Lsn durable_lsn, const StoreClock& clock) {
+  manifest.durable_lsn = std::max(manifest.durable_lsn, durable_lsn);
+  manifest.store_ms = clock.NowMs();
+  manifest.wall_ms = clock.source().WallMs();
+  manifest.boot_id = clock.source().BootId();
+}
+
+absl::StatusOr<RecoveredLog> RecoverLog(const Options& options, const ReplayVisitor& visitor) {
+  return Recovery(options, visitor).Run();
+}
+
+}  // namespace idem::engine

@@ -1,0 +1,143 @@
+// A log in a directory in memory, and a test that plays its store: it appends records, commits them
+// by hand, lets the disk fail or forget, and opens the log anew.
+#ifndef IDEM_TESTS_SUPPORT_TEST_LOG_H_
+#define IDEM_TESTS_SUPPORT_TEST_LOG_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "idem/clock.h"
+#include "idem/memory_file_system.h"
+#include "idem/options.h"
+#include "log/file_log.h"
+#include "log/image.h"
+#include "log/log.h"
+#include "log/record.h"
+
+namespace idem::engine {
+
+// A register, the simplest image.
+inline Image Register(std::string_view key, std::string_view value, Token token = 1) {
+  Image image;
+  image.kind = Kind::kRegister;
+  image.key = key;
+  image.value = value;
+  image.token = token;
+  return image;
+}
+
+class TestLog {
+ public:
+  TestLog() {
+    options.directory = "store";
+    options.segment_bytes = 64 << 10;
+    options.backlog_bytes = 64 << 10;
+    options.max_response_bytes = 4096;
+    options.background = Background::kManual;
+    options.clock = &clock;
+    options.file_system = &files;
+  }
+
+  absl::Status Open() {
+    log.reset();
+    recovered.clear();
+    last_recovered = 0;
+    absl::StatusOr<OpenedLog> result =
+        OpenFileLog(options, [this](const Image& image, Lsn lsn) { return Visit(image, lsn); });
+    if (!result.ok()) return result.status();
+    opened = std::make_unique<OpenedLog>(*std::move(result));
+    log = std::move(opened->log);
+    return absl::OkStatus();
+  }
+
+  // Appends if the log has room; 0 if not.
+  Lsn Append(std::span<const Image> images) {
+    size_t bytes = 0;
+    for (const Image& image : images) {
+      bytes += MaxRecordBytes(image.key.size(), image.value.size());
+    }
+    room = log->Reserve(bytes);
+    if (room != Log::Room::kGranted) return 0;
+    const Lsn lsn = log->Append(images);
+    log->Release(bytes);
+    for (size_t i = 0; i < images.size(); ++i) {
+      appended[lsn - images.size() + 1 + i] = Encoded(images[i]);
+    }
+    return lsn;
+  }
+  Lsn Append(const Image& image) { return Append({&image, 1}); }
+  // A register with a value of `bytes` bytes.
+  Lsn AppendSome(size_t bytes = 100) {
+    return Append(Register("key" + std::to_string(appended.size()), std::string(bytes, 'v')));
+  }
+
+  bool Commit() { return log->WaitCommitted(LastAppended()).ok(); }
+  Lsn LastAppended() const { return appended.empty() ? 0 : appended.rbegin()->first; }
+  void StepAll(Store::StepKind kind) {
+    while (log->Step(kind)) {
+    }
+  }
+  void PrepareSegment() { log->Step(Store::StepKind::kPrepareSegment); }
+
+  // The process is gone, and what is not on disk too.
+  void PowerCut() {
+    files.Crash();
+    log.reset();
+  }
+  void Kill() {
+    files.Kill();
+    log.reset();
+  }
+
+  static std::string Encoded(const Image& image) {
+    std::string bytes;
+    EncodeRecord(image, bytes);
+    return bytes;
+  }
+
+  // Every file but LOCK.
+  std::map<std::string, std::string> Files() {
+    std::map<std::string, std::string> contents;
+    for (const std::string& name : *files.List(options.directory)) {
+      if (name != "LOCK") contents[name] = *files.Read(options.directory + "/" + name);
+    }
+    return contents;
+  }
+  std::vector<std::string> Segments() {
+    std::vector<std::string> names;
+    for (const auto& [name, contents] : Files()) {
+      if (name.starts_with("wal-")) names.push_back(name);
+    }
+    return names;
+  }
+  void Damage(const std::string& name, const std::string& contents) {
+    files.Overwrite(options.directory + "/" + name, contents);
+  }
+
+  FakeClock clock;
+  MemoryFileSystem files;
+  Options options;
+  std::unique_ptr<OpenedLog> opened;  // its log is in `log`
+  std::unique_ptr<Log> log;
+  Log::Room room = Log::Room::kGranted;      // of the last Append
+  std::map<Lsn, std::string> appended;       // over all lives
+  std::map<Lsn, std::string> recovered;      // by the last Open
+  Lsn last_recovered = 0;
+  absl::Status visitor_status;
+
+ private:
+  absl::Status Visit(const Image& image, Lsn lsn) {
+    if (lsn != last_recovered + 1) return absl::InternalError("a hole in the log's order");
+    last_recovered = lsn;
+    recovered[lsn] = Encoded(image);
+    return visitor_status;
+  }
+};
+
+}  // namespace idem::engine
+
+#endif  // IDEM_TESTS_SUPPORT_TEST_LOG_H_
