@@ -39,14 +39,19 @@ void RunSetInfo(Call& call, RespWriter& out) {
   out.SimpleString("OK");
 }
 
+// All fields of Redis, because client libraries look each of them up; what has no meaning here is
+// 0.
 void RunInfo(Call& call, RespWriter& out) {
   const Session& session = call.session;
   const int64_t age_ms = call.server.clock().BootMs() - session.since_boot_ms;
   out.Verbatim(absl::StrCat(
       "id=", session.id, " addr=", session.peer, " laddr=", call.server.options.bind, ":",
-      call.server.options.port, " name=", session.name, " age=", age_ms / 1000,
-      " flags=N db=0 cmd=client|info user=default resp=", static_cast<int>(out.version()),
-      " lib-name=", session.library_name, " lib-ver=", session.library_version, "\n"));
+      call.server.options.port, " fd=0 name=", session.name, " age=", age_ms / 1000,
+      " idle=0 flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0"
+      " rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd=client|info user=default redir=-1"
+      " resp=",
+      static_cast<int>(out.version()), " lib-name=", session.library_name,
+      " lib-ver=", session.library_version, "\n"));
 }
 
 // Nobody is evicted here, so both ON and OFF are kept.

@@ -25,6 +25,9 @@ void RunEcho(Call& call, RespWriter& out) { out.Bulk(call.args[1]); }
 void RunSelect(Call& call, RespWriter& out) {
   const std::optional<int64_t> database = ParseInteger(call.args[1]);
   if (!database) return out.Error(kNotAnInteger);
+  if (*database != static_cast<int32_t>(*database)) {
+    return out.Error("ERR value is out of range, value must between -2147483648 and 2147483647");
+  }
   if (*database != 0) return out.Error("ERR DB index is out of range");
   out.SimpleString("OK");
 }

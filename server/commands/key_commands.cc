@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/commands/families.h"
+#include "server/commands/ttl.h"
 #include "server/error_texts.h"
 #include "server/option_reader.h"
 #include "server/text.h"
@@ -81,17 +82,8 @@ ExpireOptions ReadExpireOptions(const Call& call, Plan& plan) {
     plan.Fail("ERR NX and XX, GT or LT options at the same time are not compatible");
   } else if (given.gt && given.lt) {
     plan.Fail("ERR GT and LT options at the same time are not compatible");
-  } else if (given.xx && given.lt) {
-    plan.Fail("ERR XX and LT together are not supported; use LT alone");
   }
   return given;
-}
-
-DeadlineCondition ConditionOf(const ExpireOptions& given) {
-  if (given.nx) return DeadlineCondition::kIfNone;
-  if (given.gt) return DeadlineCondition::kIfLater;
-  if (given.lt) return DeadlineCondition::kIfEarlier;
-  return given.xx ? DeadlineCondition::kIfSet : DeadlineCondition::kAlways;
 }
 
 // Nothing: the number does not do, and the plan says why.
@@ -110,19 +102,28 @@ std::optional<int64_t> ReadTtl(const Call& call, int64_t unit_ms, Plan& plan) {
   return std::nullopt;
 }
 
-// A time that has passed deletes the key. Under a condition on its deadline the shortest time to
-// live must do, because the store has no removal with such a condition.
+DeadlineCondition ConditionOf(const ExpireOptions& given) {
+  if (given.nx) return DeadlineCondition::kIfNone;
+  if (given.gt) return DeadlineCondition::kIfLater;
+  if (given.lt) return DeadlineCondition::kIfEarlier;
+  return given.xx ? DeadlineCondition::kIfSet : DeadlineCondition::kAlways;
+}
+
+// A time that has passed deletes the key. The store has no removal under a condition on the
+// deadline: there the shortest time to live must do.
 void PlanExpire(const Call& call, int64_t unit_ms, Plan& plan) {
   const ExpireOptions given = ReadExpireOptions(call, plan);
   if (plan.failed()) return;
   const std::optional<int64_t> ttl_ms = ReadTtl(call, unit_ms, plan);
   if (!ttl_ms) return;
-  const DeadlineCondition condition = ConditionOf(given);
-  const bool removes = *ttl_ms <= 0 && condition == DeadlineCondition::kAlways;
+  if (given.xx && given.lt) {
+    return plan.Fail("ERR XX and LT together are not supported; use LT alone");
+  }
+  const bool removes = *ttl_ms <= 0 && !given.nx && !given.xx && !given.gt;
   Request& request = plan.Ask(removes ? Op::kRemove : Op::kSetDeadline, call.args[1]);
   request.kind = Kind::kRegister;
-  request.retention_ms = std::max<int64_t>(*ttl_ms, 1);
-  request.deadline_condition = condition;
+  request.retention_ms = std::clamp<int64_t>(*ttl_ms, 1, kLongestTtlMs);
+  request.deadline_condition = ConditionOf(given);
 }
 
 void PlanExpireSeconds(const Call& call, Plan& plan) { PlanExpire(call, 1000, plan); }

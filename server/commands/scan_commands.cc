@@ -46,12 +46,12 @@ void TellKeys(uint64_t cursor, const std::vector<std::string>& keys, RespWriter&
 
 struct ScanFilter {
   std::string_view pattern = "*";
-  std::string_view type;  // empty: any
+  std::optional<std::string_view> type;
 };
 
 bool Passes(const Store::Entry& entry, const ScanFilter& filter) {
   const std::string_view type = entry.about->kind == Kind::kRecord ? "record" : "string";
-  if (!filter.type.empty() && !EqualsIgnoreCase(type, filter.type)) return false;
+  if (filter.type && !EqualsIgnoreCase(type, *filter.type)) return false;
   return filter.pattern == "*" || MatchesGlob(filter.pattern, entry.key);
 }
 

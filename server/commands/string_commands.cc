@@ -1,7 +1,10 @@
 // Plain values: SET and its kin, with Redis' answers to the letter.
+#include <algorithm>
 #include <optional>
+#include <string>
 
 #include "server/commands/families.h"
+#include "server/commands/ttl.h"
 #include "server/error_texts.h"
 #include "server/option_reader.h"
 #include "server/text.h"
@@ -19,20 +22,18 @@ struct Expiry {
 // Milliseconds from now, at most 0 for a moment that has passed. Nothing: `error` says why.
 std::optional<int64_t> ReadExpiry(const Expiry& expiry, const Call& call, std::string* error) {
   const std::optional<int64_t> number = ParseInteger(expiry.text);
-  if (!number) {
-    *error = kNotAnInteger;
-    return std::nullopt;
-  }
   const int64_t now_ms = call.server.clock().WallMs();
   int64_t ms = 0;
-  int64_t moment_ms = 0;
-  const bool overflows = __builtin_mul_overflow(*number, expiry.unit_ms, &ms) ||
-                         __builtin_add_overflow(ms, now_ms, &moment_ms);
-  if (*number <= 0 || overflows) {
+  int64_t unused = 0;
+  if (!number) {
+    *error = kNotAnInteger;
+  } else if (*number <= 0 || __builtin_mul_overflow(*number, expiry.unit_ms, &ms) ||
+             (!expiry.is_moment && __builtin_add_overflow(ms, now_ms, &unused))) {
     *error = InvalidExpireTime(call.command.name);
-    return std::nullopt;
+  } else {
+    return std::min(expiry.is_moment ? ms - now_ms : ms, kLongestTtlMs);
   }
-  return expiry.is_moment ? ms - now_ms : ms;
+  return std::nullopt;
 }
 
 void SetExpiry(const Expiry& expiry, const Call& call, Request& request, Plan& plan) {
