@@ -27,7 +27,7 @@ namespace idem::bench {
 namespace {
 
 constexpr size_t kBatch = 16;
-constexpr int64_t kFreshKeys = 1 << 17;  // a thread and run
+constexpr int64_t kFreshKeys = 1 << 16;  // a thread and run
 
 const KeySpace kFreshKeySpace(3);
 std::atomic<uint64_t> next_fresh = 0;

@@ -5,7 +5,7 @@ import os
 import subprocess
 import tempfile
 
-QUICK = {"repetitions": 3, "min_time": 0.1, "resident": 1_000_000}
+QUICK = {"repetitions": 3, "min_time": 0.05, "resident": 1_000_000}
 FULL = {"repetitions": 5, "min_time": 0.5, "resident": 1_000_000}
 
 

@@ -52,13 +52,13 @@ DURABLE_PAIR = {"title": "BEGIN + COMPLETE / SET NX, SET", "idem": "pair", "redi
 
 
 def quick_cases():
-    for kind in (CLAIM, GET, PAIR, REPLAY):
-        for in_flight in (1, 16):
-            yield Case(**kind, in_flight=in_flight)
-    yield Case(**BEGIN, in_flight=16)
     for connections, in_flight in ((1, 1), (50, 1), (50, 16)):
         yield Case(**DURABLE_PAIR, connections=connections, in_flight=in_flight,
                    durability="always")
+    for kind in (PAIR, REPLAY, CLAIM, GET):
+        for in_flight in (1, 16):
+            yield Case(**kind, in_flight=in_flight)
+    yield Case(**BEGIN, in_flight=16)
 
 
 def full_cases():
