@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <string>
@@ -82,6 +83,13 @@ void TellReady(const ServerOptions& options) {
   std::fflush(stdout);
 }
 
+// Left pending, the signal would end the process as soon as it is unblocked.
+void TakeSignal(const UniqueFd& stop_signals) {
+  signalfd_siginfo taken;
+  while (read(stop_signals.get(), &taken, sizeof(taken)) < 0 && errno == EINTR) {
+  }
+}
+
 // Becomes readable when the log has failed.
 class FailureAlarm {
  public:
@@ -112,6 +120,7 @@ int ServeUntilStopped(Server& server, Store& store, const UniqueFd& stop_signals
   while (poll(events, 2, -1) <= 0) {
   }
   const bool log_failed = events[1].revents != 0;
+  if (events[0].revents != 0) TakeSignal(stop_signals);
   // From here on a second signal ends the process at once; the store survives that.
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
   server.RequestStop(log_failed ? StopMode::kNow : StopMode::kDrain);
