@@ -28,7 +28,9 @@ class Connection {
       : fd_(std::exchange(other.fd_, -1)),
         asked_(std::move(other.asked_)),
         output_(std::move(other.output_)),
-        input_(std::move(other.input_)) {}
+        written_(std::exchange(other.written_, 0)),
+        input_(std::move(other.input_)),
+        filled_(std::exchange(other.filled_, 0)) {}
   Connection& operator=(Connection&&) = delete;
   ~Connection();
 
