@@ -15,7 +15,7 @@
 namespace idem::engine {
 namespace {
 
-// Trailing segments that together hold less than this part of a segment are copied whole.
+// Trailing segments whose records together take less than this part of a segment are copied whole.
 constexpr uint64_t kSmallPart = 8;
 
 class Recovery {
@@ -177,7 +177,7 @@ absl::Status Recovery::PlanTail() {
   size_t kept = log_.segments.size();
   uint64_t bytes = 0;
   while (kept > 0) {
-    bytes += log_.segments[kept - 1].end.offset - kBlockBytes;
+    bytes += log_.segments[kept - 1].record_bytes;
     if (bytes > SegmentBytes(options_) / kSmallPart) break;
     --kept;
   }
@@ -220,7 +220,7 @@ SegmentHeader Recovery::HeaderOfNext(uint64_t file_bytes) const {
 }
 
 absl::Status Recovery::StartSegment() {
-  const uint64_t needed = kBlockBytes + SpaceLedger::SpaceFor(tail_.BytesMax());
+  const uint64_t needed = kBlockBytes + SpaceLedger::SpaceFor(tail_.RecordBytesMax());
   const uint64_t file_bytes = std::max(SegmentBytes(options_), RoundUp(needed, kBlockBytes));
   absl::StatusOr<std::unique_ptr<File>> file = TakeFile(file_bytes);
   if (!file.ok()) return file.status();

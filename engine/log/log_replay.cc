@@ -105,7 +105,7 @@ absl::Status Replay::CheckContinues(const ManifestSegment& segment, const Segmen
 absl::Status Replay::Begin(const ManifestSegment& segment, const SegmentReader& reader) {
   absl::Status status = CheckContinues(segment, reader);
   if (!status.ok()) return status;
-  log_.segments.push_back({segment, reader.header(), reader.end()});
+  log_.segments.push_back({segment, reader.header(), reader.end(), 0});
   log_.store_ms = std::max(log_.store_ms, reader.header().store_ms);
   log_.last_lsn = reader.end().last_lsn;
   Prove(log_.last_lsn, absl::StrCat(reader.path(), ": offset 0"));
@@ -182,6 +182,7 @@ absl::StatusOr<bool> Replay::ReplayBatch(SegmentReader& reader) {
   const int64_t latest_deadline_ms = current().end.latest_deadline_ms;
   current().end = reader.end();
   current().end.latest_deadline_ms = latest_deadline_ms;
+  current().record_bytes += header.payload_bytes;
   log_.last_lsn = reader.end().last_lsn;
   log_.store_ms = std::max(log_.store_ms, header.store_ms);
   const uint64_t offset = reader.end().offset - header.payload_bytes - kBatchHeaderBytes;

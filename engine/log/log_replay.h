@@ -34,6 +34,7 @@ struct ReplayedSegment {
   ManifestSegment segment;
   SegmentHeader header;
   SegmentEnd end;
+  uint64_t record_bytes = 0;  // without headers and padding
 };
 
 struct ReplayedLog {

@@ -77,9 +77,9 @@ class Copier {
 
 }  // namespace
 
-uint64_t Tail::BytesMax() const {
+uint64_t Tail::RecordBytesMax() const {
   uint64_t bytes = 0;
-  for (const ReplayedSegment& segment : segments) bytes += segment.end.offset - kBlockBytes;
+  for (const ReplayedSegment& segment : segments) bytes += segment.record_bytes;
   return bytes;
 }
 

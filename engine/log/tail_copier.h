@@ -19,7 +19,7 @@ struct Tail {
   std::vector<ReplayedSegment> segments;
   Lsn after_lsn = 0;
 
-  uint64_t BytesMax() const;
+  uint64_t RecordBytesMax() const;
 };
 
 // Cuts `segment` behind its last batch of durable records; what follows becomes the tail.

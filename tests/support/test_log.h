@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "gtest/gtest.h"
 #include "idem/clock.h"
 #include "idem/memory_file_system.h"
 #include "idem/options.h"
@@ -102,7 +103,8 @@ class TestLog {
   // Every file but LOCK.
   std::map<std::string, std::string> Files() {
     std::map<std::string, std::string> contents;
-    for (const std::string& name : *files.List(options.directory)) {
+    const std::vector<std::string> names = files.List(options.directory).value();
+    for (const std::string& name : names) {
       if (name != "LOCK") contents[name] = *files.Read(options.directory + "/" + name);
     }
     return contents;
@@ -123,9 +125,9 @@ class TestLog {
   Options options;
   std::unique_ptr<OpenedLog> opened;  // its log is in `log`
   std::unique_ptr<Log> log;
-  Log::Room room = Log::Room::kGranted;      // of the last Append
-  std::map<Lsn, std::string> appended;       // over all lives
-  std::map<Lsn, std::string> recovered;      // by the last Open
+  Log::Room room = Log::Room::kGranted;  // of the last Append
+  std::map<Lsn, std::string> appended;   // over all lives
+  std::map<Lsn, std::string> recovered;  // by the last Open
   Lsn last_recovered = 0;
   absl::Status visitor_status;
 
@@ -136,6 +138,34 @@ class TestLog {
     recovered[lsn] = Encoded(image);
     return visitor_status;
   }
+};
+
+// A test with one log.
+class LogTest : public testing::Test {
+ protected:
+  void Open(Durability durability = Durability::kAlways) {
+    test_.options.durability = durability;
+    const absl::Status status = test_.Open();
+    ASSERT_TRUE(status.ok()) << status;
+    log_ = test_.log.get();
+  }
+  void Reopen() {
+    test_.PowerCut();
+    Open(test_.options.durability);
+  }
+  // Appends and commits until the log has gone on into its spare.
+  void FillUntilRotated() {
+    for (int i = 0; i < 1000 && log_->stats().spare_ready; ++i) {
+      ASSERT_NE(test_.AppendSome(4000), 0u);
+      ASSERT_TRUE(test_.Commit());
+    }
+    ASSERT_FALSE(log_->stats().spare_ready);
+  }
+
+  TestLog test_;
+  Log* log_ = nullptr;
+  const absl::Status broken_ = absl::UnavailableError("the disk is broken");
+  const absl::Status full_ = absl::ResourceExhaustedError("no space left");
 };
 
 }  // namespace idem::engine

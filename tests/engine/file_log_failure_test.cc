@@ -1,0 +1,80 @@
+// The log in files after a failed write or sync.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "log/file_log.h"
+#include "tests/support/test_log.h"
+
+namespace idem::engine {
+namespace {
+
+using StepKind = Store::StepKind;
+using Room = Log::Room;
+
+using FileLogFailureTest = LogTest;
+
+TEST_F(FileLogFailureTest, AcknowledgesNothingAfterAFailedWriteOrSync) {
+  for (const int64_t nth : {1, 2}) {  // the write, the sync
+    for (const Durability durability : {Durability::kAlways, Durability::kInterval}) {
+      Open(durability);
+      int told = 0;
+      log_->SetListener([&] { ++told; });
+      test_.AppendSome();
+      EXPECT_TRUE(test_.Commit());
+      if (durability != Durability::kAlways) {
+        test_.clock.Advance(5000);
+        test_.StepAll(StepKind::kCommit);
+      }
+      const Lsn acknowledged = log_->committed();
+      test_.AppendSome();
+      test_.AppendSome();
+      test_.files.FailCall(nth, broken_);
+      const absl::Status unknown = log_->WaitCommitted(acknowledged + 1);
+      if (durability == Durability::kAlways || nth == 1) {
+        EXPECT_TRUE(absl::IsDataLoss(unknown)) << unknown;
+      }
+      test_.clock.Advance(5000);
+      test_.StepAll(StepKind::kCommit);
+      EXPECT_TRUE(log_->stats().failed);
+      EXPECT_FALSE(log_->status().ok());
+      EXPECT_EQ(log_->synced(), acknowledged);
+      EXPECT_GE(told, 2);
+
+      test_.files.FailCall(0, broken_);  // the disk is fine again, but not for this log
+      const int64_t calls = test_.files.calls();
+      EXPECT_EQ(log_->Reserve(1), Room::kFailed);
+      EXPECT_FALSE(log_->WaitCommitted(acknowledged + 2).ok() && durability == Durability::kAlways);
+      EXPECT_FALSE(log_->Step(StepKind::kCommit));
+      EXPECT_FALSE(log_->Step(StepKind::kPrepareSegment));
+      EXPECT_FALSE(log_->Close().ok());
+      EXPECT_EQ(test_.files.calls(), calls) << "nothing is tried again";
+      test_.PowerCut();
+      Open(durability);
+      EXPECT_EQ(test_.last_recovered, acknowledged);
+      while (test_.LastAppended() > test_.last_recovered) {
+        test_.appended.erase(test_.LastAppended());
+      }
+      EXPECT_EQ(test_.recovered, test_.appended);
+      test_.PowerCut();
+    }
+  }
+}
+
+// The failed sync has left the batch in the page cache, clean: it looks durable and is not.
+TEST_F(FileLogFailureTest, WritesAnewWhatAFailedSyncLeftInThePageCache) {
+  Open();
+  test_.AppendSome();
+  test_.files.FailCall(2, broken_);
+  EXPECT_FALSE(test_.Commit());
+  test_.files.FailCall(0, broken_);
+  test_.Kill();
+  Open();
+  EXPECT_EQ(test_.last_recovered, 1u);
+  Reopen();
+  EXPECT_EQ(test_.last_recovered, 1u) << "what an open has shown stays";
+}
+
+}  // namespace
+}  // namespace idem::engine
