@@ -107,4 +107,37 @@ void Arena::Unlink(uint32_t index) {
   (page.previous != 0 ? pages_[page.previous].next : with_room_[page.size_class]) = page.next;
 }
 
+size_t Arena::CountFreed(uint32_t index) const {
+  const Page& page = pages_[index];
+  size_t count = 0;
+  for (uint32_t unit = page.free_unit; unit != kNoUnit; ++count) {
+    IDEM_CHECK(unit < page.fresh_unit && unit % (ClassBytes(page.size_class) / kUnitBytes) == 0);
+    unit = Load<uint16_t>(bases_[index] + unit * kUnitBytes);
+  }
+  return count;
+}
+
+void Arena::CheckInvariants() const {
+  size_t linked = 0, with_room = 0, pages = 0;
+  for (size_t size_class = 0; size_class < kClasses; ++size_class) {
+    uint32_t previous = 0;
+    for (uint32_t index = with_room_[size_class]; index != 0; index = pages_[index].next) {
+      IDEM_CHECK(bases_[index] != nullptr && pages_[index].size_class == size_class);
+      IDEM_CHECK(pages_[index].previous == previous && HasRoom(pages_[index]));
+      previous = index;
+      ++linked;
+    }
+  }
+  for (uint32_t index = 1; index < pages_.size(); ++index) {
+    if (bases_[index] == nullptr) continue;
+    const Page& page = pages_[index];
+    const size_t cut = page.fresh_unit * kUnitBytes / ClassBytes(page.size_class);
+    IDEM_CHECK(page.live > 0 && page.live + CountFreed(index) == cut);
+    if (HasRoom(page)) ++with_room;
+    ++pages;
+  }
+  IDEM_CHECK(linked == with_room);
+  IDEM_CHECK(pages + unused_indexes_.size() + 1 == pages_.size());
+}
+
 }  // namespace idem::engine

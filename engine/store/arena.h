@@ -45,6 +45,9 @@ class Arena {
   static size_t BlockBytesFor(size_t bytes) { return ClassBytes(ClassOf(bytes)); }
   size_t BlockBytes(Ref ref) const { return ClassBytes(pages_[ref >> kUnitBits].size_class); }
 
+  // Stops the program if the structure is broken. Linear; for tests.
+  void CheckInvariants() const;
+
  private:
   static constexpr size_t kUnitBytes = 16;
   static constexpr uint32_t kUnitBits = 10;
@@ -71,6 +74,7 @@ class Arena {
   void RemovePage(uint32_t index);
   void Link(uint32_t index);
   void Unlink(uint32_t index);
+  size_t CountFreed(uint32_t index) const;
 
   PagePool* const pool_;
   std::vector<char*> bases_;  // by page index; index 0 is never used

@@ -1,0 +1,185 @@
+#include "store/arena.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <random>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "tests/support/pages.h"
+#include "tests/support/seeds.h"
+#include "tests/support/test_size.h"
+
+namespace idem::engine {
+namespace {
+
+constexpr size_t kMax = Arena::kBlockBytesMax;
+
+// An arena beside a map of what was allocated. Each block is filled with bytes of its own, so that
+// whoever writes into another one's block is found out.
+class CheckedArena {
+ public:
+  explicit CheckedArena(PagePool* pool) : arena_(pool) {}
+
+  Ref Allocate(size_t bytes) {
+    const Ref ref = arena_.Allocate(bytes);
+    if (ref == 0) return 0;
+    const size_t block_bytes = arena_.BlockBytes(ref);
+    EXPECT_GE(block_bytes, bytes);
+    EXPECT_EQ(block_bytes, Arena::BlockBytesFor(bytes));
+    char* const block = arena_.At(ref);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(block) % 16, 0u);
+    CheckApart(block, block_bytes);
+    std::memset(block, FillOf(ref), block_bytes);
+    EXPECT_TRUE(blocks_.emplace(block, ref).second);
+    return ref;
+  }
+
+  void Free(Ref ref) {
+    char* const block = arena_.At(ref);
+    ASSERT_EQ(blocks_.erase(block), 1u);
+    const size_t bytes = arena_.BlockBytes(ref);
+    EXPECT_TRUE(std::all_of(block, block + bytes, [&](char c) { return c == FillOf(ref); }));
+    arena_.Free(ref);
+  }
+
+  Ref Pick(uint64_t number) const {
+    return std::next(blocks_.begin(), static_cast<ptrdiff_t>(number % blocks_.size()))->second;
+  }
+  size_t count() const { return blocks_.size(); }
+  void Check() const { arena_.CheckInvariants(); }
+
+ private:
+  static char FillOf(Ref ref) { return static_cast<char>(ref * 37 + 1); }
+
+  void CheckApart(char* block, size_t bytes) const {
+    const auto next = blocks_.lower_bound(block);
+    if (next != blocks_.end()) {
+      EXPECT_LE(block + bytes, next->first);
+    }
+    if (next == blocks_.begin()) return;
+    const auto before = std::prev(next);
+    EXPECT_LE(before->first + arena_.BlockBytes(before->second), block);
+  }
+
+  Arena arena_;
+  std::map<char*, Ref> blocks_;
+};
+
+TEST(ArenaTest, BlocksAreLittleLargerThanAskedFor) {
+  for (size_t bytes = 1; bytes <= kMax; ++bytes) {
+    const size_t step = bytes <= 512 ? 16 : 64;
+    EXPECT_EQ(Arena::BlockBytesFor(bytes), (bytes + step - 1) / step * step) << bytes;
+  }
+}
+
+TEST(ArenaTest, WithoutPagesThereIsNoBlock) {
+  PagePool pool;
+  Arena arena(&pool);
+  EXPECT_EQ(arena.Allocate(1), 0u);
+  arena.CheckInvariants();
+}
+
+TEST(ArenaTest, EverySizeFillsItsPages) {
+  for (size_t bytes = 1; bytes <= kMax; bytes += bytes < 512 ? 16 : 64) {
+    PagePool pool;
+    pool.Refill();
+    const size_t pages = CountPages(pool);
+    CheckedArena arena(&pool);
+    const size_t blocks_per_page = kPageBytes / Arena::BlockBytesFor(bytes);
+    for (size_t i = 0; i < 2 * blocks_per_page; ++i) ASSERT_NE(arena.Allocate(bytes), 0u);
+    arena.Check();
+    EXPECT_EQ(CountPages(pool), pages - 2) << bytes;
+    ASSERT_NE(arena.Allocate(bytes), 0u);
+    EXPECT_EQ(CountPages(pool), pages - 3) << bytes;
+  }
+}
+
+TEST(ArenaTest, AFullArenaServesAgainAfterAFree) {
+  PagePool pool;
+  pool.Refill();
+  const std::vector<char*> taken = TakePages(pool, /*left=*/1);
+  CheckedArena arena(&pool);
+  Ref last = 0;
+  while (const Ref ref = arena.Allocate(100)) last = ref;
+  EXPECT_EQ(arena.count(), kPageBytes / Arena::BlockBytesFor(100));
+  EXPECT_EQ(arena.Allocate(500), 0u) << "a page belongs to one size";
+  arena.Check();
+  arena.Free(last);
+  EXPECT_EQ(arena.Allocate(100), last);
+  EXPECT_EQ(arena.Allocate(100), 0u);
+  GivePages(pool, taken);
+  EXPECT_NE(arena.Allocate(100), 0u);
+}
+
+TEST(ArenaTest, NamesOfPagesThatWentAreUsedAgain) {
+  PagePool pool;
+  pool.Refill();
+  CheckedArena arena(&pool);
+  const Ref first = arena.Allocate(100);
+  arena.Free(first);
+  for (int i = 0; i < 100; ++i) {
+    const Ref ref = arena.Allocate(100);
+    EXPECT_EQ(ref, first);
+    arena.Free(ref);
+  }
+}
+
+TEST(ArenaTest, GivesItsPagesBackWhenItGoes) {
+  PagePool pool;
+  pool.Refill();
+  const size_t pages = CountPages(pool);
+  {
+    Arena arena(&pool);
+    for (size_t bytes = 1; bytes <= kMax; bytes += 100) ASSERT_NE(arena.Allocate(bytes), 0u);
+    EXPECT_LT(CountPages(pool), pages);
+  }
+  EXPECT_EQ(CountPages(pool), pages);
+}
+
+// Mostly growing, mostly shrinking, in turns; sizes around the borders of a few classes.
+class RandomArena {
+ public:
+  explicit RandomArena(uint64_t seed) : random_(seed) {
+    pool_.Refill();
+    pages_ = CountPages(pool_);
+  }
+
+  void Run(int64_t steps) {
+    for (int64_t step = 0; step < steps && !testing::Test::HasFailure(); ++step) {
+      const bool grows = step / 500 % 2 == 0;
+      const uint64_t allocate_of_8 = grows ? 6 : 2;
+      random_() % 8 < allocate_of_8 ? Allocate() : Free();
+      if (step % 64 == 0) arena_.Check();
+    }
+    while (arena_.count() > 0) Free();
+    arena_.Check();
+    EXPECT_EQ(CountPages(pool_), pages_) << "every page comes back with its last block";
+  }
+
+ private:
+  void Allocate() {
+    constexpr size_t kBorders[] = {16, 64, 80, 512, 576, 1024, kMax - 64};
+    const size_t bytes = kBorders[random_() % std::size(kBorders)] + random_() % 3 - 1;
+    if (arena_.Allocate(bytes) == 0) {
+      EXPECT_EQ(CountPages(pool_), 0u);
+    }
+  }
+  void Free() {
+    if (arena_.count() > 0) arena_.Free(arena_.Pick(random_()));
+  }
+
+  std::mt19937_64 random_;
+  PagePool pool_;
+  size_t pages_;
+  CheckedArena arena_{&pool_};
+};
+
+TEST(ArenaTest, RandomCallsAgainstAMap) {
+  RunSeeds(TestSize(40), [](uint64_t seed) { RandomArena(seed).Run(4000); });
+}
+
+}  // namespace
+}  // namespace idem::engine
