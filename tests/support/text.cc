@@ -112,6 +112,7 @@ std::string Text(const Fingerprint& fingerprint) {
 }
 
 std::string Text(Op op, const Reply& reply) {
+  if (reply.outcome >= Outcome::kInvalid) return Name(reply.outcome);  // does not tell of the entry
   return absl::StrCat(Name(reply.outcome), reply.changed ? " changed " : " ", Name(reply.kind), " ",
                       Name(reply.state), FieldsText(op, reply));
 }

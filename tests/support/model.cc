@@ -1,0 +1,264 @@
+#include "tests/support/model.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/body.h"
+#include "gtest/gtest.h"
+#include "tests/support/text.h"
+
+namespace idem::engine {
+namespace {
+
+constexpr int64_t kDayMs = 86'400'000;
+constexpr Token kHighestToken = (Token{1} << 53) - 1;
+
+bool From(int64_t low, int64_t value, int64_t high) { return low <= value && value <= high; }
+
+// A response of any length; in a test nobody looks at the bytes of one that is not inline.
+Response ResponseOf(std::string_view bytes) {
+  if (bytes.size() <= Response::kInlineBytes) return Response::Copy(bytes);
+  Body* const body = Body::New(bytes);
+  Response response = Response::Share(body);
+  body->Unref();
+  return response;
+}
+
+}  // namespace
+
+Reply Model::Plain(Outcome outcome) {
+  Reply reply;
+  reply.outcome = outcome;
+  return reply;
+}
+
+Reply Model::Changed(Outcome outcome, State state) {
+  Reply reply = Plain(outcome);
+  reply.changed = true;
+  reply.state = state;
+  return reply;
+}
+
+Model::Model(const Options& options)
+    : default_lease_ms_(options.default_lease_ms),
+      default_retention_ms_(options.default_retention_ms),
+      grace_ms_(options.restart_grace_ms == -1 ? options.default_lease_ms
+                                               : options.restart_grace_ms),
+      response_bytes_max_(options.max_response_bytes) {}
+
+void Model::SetTime(int64_t now_ms, int64_t wall_ms) {
+  now_ms_ = now_ms;
+  wall_ms_ = wall_ms;
+}
+
+void Model::Reopen(int64_t now_ms) { now_ms_ = opened_ms_ = now_ms; }
+
+// --- Every call ---
+
+const char* Model::WhyInvalid(const Request& request) const {
+  const bool by_token = request.op == Op::kComplete || request.op == Op::kFail ||
+                        request.op == Op::kExtend || request.op == Op::kRelease;
+  const bool finishes = request.op == Op::kComplete || (request.op == Op::kFail && request.final);
+  const bool for_register = request.op == Op::kPut || request.op == Op::kSetDeadline;
+  if (!From(1, static_cast<int64_t>(request.key.size()), 1024)) return "key";
+  if (by_token && (request.token == 0 || request.token > kHighestToken)) return "token";
+  if (request.op == Op::kBegin) {
+    const int64_t lease_ms = request.lease_ms.value_or(default_lease_ms_);
+    const int64_t retention_ms = request.retention_ms.value_or(default_retention_ms_);
+    if (request.owner.size() > 64) return "owner";
+    if (!From(1, lease_ms, kDayMs)) return "lease";
+    if (!From(lease_ms, retention_ms, 90 * kDayMs)) return "retention";
+    if (request.issued_unix_ms < 0) return "issued";
+  }
+  if (request.op == Op::kExtend && !From(1, request.lease_ms.value_or(0), kDayMs)) return "lease";
+  if (finishes && !From(1, request.retention_ms.value_or(1), 90 * kDayMs)) return "retention";
+  if (request.op == Op::kFail && !finishes && !From(0, request.after_ms, 90 * kDayMs)) {
+    return "pause";
+  }
+  if ((finishes || request.op == Op::kResolve) && request.value.size() > 16 << 20)
+    return "response";
+  if (request.op == Op::kPut && request.value.size() > response_bytes_max_) return "value";
+  if (for_register && !From(0, request.retention_ms.value_or(0), 36'500 * kDayMs))
+    return "deadline";
+  return nullptr;
+}
+
+Model::Entry* Model::Find(std::string_view key) {
+  const auto found = entries_.find(key);
+  if (found == entries_.end()) return nullptr;
+  if (found->second.forget_ms.has_value() && *found->second.forget_ms <= now_ms_) {
+    entries_.erase(found);
+    return nullptr;
+  }
+  return &found->second;
+}
+
+Reply Model::Answer(const Request& request, const Reply& told) {
+  if (WhyInvalid(request) != nullptr) return Plain(Outcome::kInvalid);
+  Entry* const entry = Find(request.key);
+  Kind found = Kind::kAny;
+  State state = State::kAbsent;
+  Token token = 0;
+  if (entry != nullptr) {
+    const auto* record = std::get_if<Record>(&entry->what);
+    found = record != nullptr ? Kind::kRecord : Kind::kRegister;
+    state = record != nullptr ? record->state : State::kAbsent;
+    token = record != nullptr ? record->token : std::get<Register>(entry->what).version;
+  }
+  Reply reply = Dispatch(request, entry, told);
+  reply.kind = found;
+  if (reply.token == 0) reply.token = token;
+  if (!reply.changed) reply.state = state;
+  return reply;
+}
+
+Reply Model::Dispatch(const Request& request, Entry* entry, const Reply& told) {
+  const bool for_register = request.op == Op::kPut || request.op == Op::kSetDeadline;
+  const bool for_both = request.op == Op::kRemove || request.op == Op::kGet;
+  const Kind wanted = for_register ? Kind::kRegister : for_both ? request.kind : Kind::kRecord;
+  const bool is_record = entry != nullptr && std::holds_alternative<Record>(entry->what);
+  if (entry != nullptr && wanted != Kind::kAny && is_record != (wanted == Kind::kRecord)) {
+    return Plain(Outcome::kWrongKind);
+  }
+  switch (request.op) {
+    case Op::kBegin:
+      return Begin(request, entry, told);
+    case Op::kResolve:
+      return Resolve(request, entry, told);
+    case Op::kPut:
+      return Put(request, entry, told);
+    case Op::kSetDeadline:
+      return SetDeadline(request, entry);
+    case Op::kGet:
+      return Get(request, entry, told);
+    case Op::kRemove:
+      if (entry == nullptr) return Plain(Outcome::kAbsent);
+      return is_record ? RemoveRecord(request, std::get<Record>(entry->what))
+                       : RemoveRegister(request, *entry);
+    default:
+      return Settle(request, entry);
+  }
+}
+
+std::vector<Reply> Model::AnswerTogether(std::span<const Request> requests,
+                                         std::span<const Reply> told) {
+  std::vector<Reply> replies(requests.size());
+  std::set<std::string_view> keys;
+  bool valid = requests.size() <= 64;
+  for (const Request& request : requests) {
+    valid = valid && WhyInvalid(request) == nullptr && keys.insert(request.key).second;
+  }
+  if (!valid) {
+    for (Reply& reply : replies) reply.outcome = Outcome::kInvalid;
+    return replies;
+  }
+  std::map<std::string_view, std::optional<Entry>> before;
+  for (const std::string_view key : keys) {
+    const Entry* const entry = Find(key);
+    before[key] = entry == nullptr ? std::nullopt : std::optional(*entry);
+  }
+  for (size_t i = 0; i < requests.size(); ++i) {
+    replies[i] = Answer(requests[i], told[i]);
+    if (replies[i].outcome < Outcome::kUnknownKey && replies[i].outcome != Outcome::kNotMet) {
+      continue;
+    }
+    for (const auto& [key, entry] : before) {
+      if (entry.has_value()) {
+        entries_.insert_or_assign(std::string(key), *entry);
+      } else {
+        entries_.erase(std::string(key));
+      }
+    }
+    for (size_t j = 0; j < i; ++j) replies[j] = Reply{};
+    return replies;
+  }
+  return replies;
+}
+
+Token Model::TakeToken(const Reply& told) {
+  EXPECT_GT(told.token, last_token_) << "tokens rise and never repeat";
+  EXPECT_LE(told.token, kHighestToken);
+  last_token_ = std::max(last_token_, told.token);
+  return told.token;
+}
+
+bool Model::Refused(const Reply& told) const {
+  return memory_may_be_short_ && told.outcome == Outcome::kOutOfMemory;
+}
+
+void Model::Install(std::string_view key, Entry entry) {
+  const Entry* const old = Find(key);
+  entry.born = old == nullptr ? ++births_ : old->born;
+  entries_.insert_or_assign(std::string(key), std::move(entry));
+}
+
+void Model::Forget(std::string_view key) { entries_.erase(entries_.find(key)); }
+
+std::set<std::string> Model::Keys(uint64_t since) {
+  std::set<std::string> keys;
+  for (const auto& [key, entry] : entries_) {
+    const bool expired = entry.forget_ms.has_value() && *entry.forget_ms <= now_ms_;
+    if (!expired && entry.born <= since) keys.insert(key);
+  }
+  return keys;
+}
+
+Token Model::TokenOf(const std::string& key) const {
+  const auto found = entries_.find(key);
+  if (found == entries_.end()) return 0;
+  const auto* record = std::get_if<Record>(&found->second.what);
+  return record != nullptr ? record->token : std::get<Register>(found->second.what).version;
+}
+
+std::vector<int64_t> Model::TurnsOf(const std::string& key) const {
+  const auto found = entries_.find(key);
+  if (found == entries_.end()) return {};
+  std::vector<int64_t> turns = {opened_ms_ + grace_ms_};
+  if (found->second.forget_ms.has_value()) turns.push_back(*found->second.forget_ms);
+  const auto* record = std::get_if<Record>(&found->second.what);
+  if (record != nullptr) turns.push_back(record->until_ms);
+  return turns;
+}
+
+// --- Reading ---
+
+Reply Model::Get(const Request& request, Entry* entry, const Reply& told) {
+  if (entry == nullptr) return Plain(Outcome::kAbsent);
+  Reply reply;
+  auto* record = std::get_if<Record>(&entry->what);
+  if (record != nullptr && std::exchange(record->may_be_omitted, false)) {
+    record->omitted = told.value_omitted;
+  }
+  Describe(*entry, request.want_value, reply);
+  return reply;
+}
+
+void Model::Describe(const Entry& entry, bool with_value, Reply& reply) const {
+  reply.ttl_ms = entry.forget_ms.has_value() ? *entry.forget_ms - now_ms_ : -1;
+  std::string_view value;
+  if (const auto* record = std::get_if<Record>(&entry.what)) {
+    value = record->response;
+    reply.attempt = record->attempt;
+    reply.code = record->code;
+    reply.held = record->hold;
+    reply.has_owner = !record->owner.empty();
+    reply.fingerprint = record->fingerprint;
+    reply.age_ms = now_ms_ - record->since_ms;
+    reply.value_omitted = record->omitted;
+    if (record->state == State::kInProgress) {
+      reply.orphaned = now_ms_ >= LeaseEnd(*record);
+      reply.lease_ms = reply.orphaned ? 0 : LeaseEnd(*record) - now_ms_;
+    }
+  } else {
+    value = std::get<Register>(entry.what).value;
+  }
+  reply.value_bytes = value.size();
+  if (with_value && !reply.value_omitted) reply.response = ResponseOf(value);
+}
+
+bool SaysTheSame(Op op, const Reply& one, const Reply& other) {
+  if (Text(op, one) != Text(op, other)) return false;
+  return one.outcome >= Outcome::kInvalid || one.response.bytes() == other.response.bytes();
+}
+
+}  // namespace idem::engine

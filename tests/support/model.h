@@ -1,0 +1,137 @@
+// What a store must answer, said as simply as can be: a map of records and registers, one thread,
+// a clock that is told the time. No log, no hash, no wheel, no limits on memory; every expired
+// entry is thrown out before it is looked at.
+//
+// Some things a model cannot know. It takes them from the store's own reply: fresh tokens, which it
+// checks to rise, and, if it is told that memory may be short, whether a new entry was refused or a
+// response dropped.
+#ifndef IDEM_TESTS_SUPPORT_MODEL_H_
+#define IDEM_TESTS_SUPPORT_MODEL_H_
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "idem/options.h"
+#include "idem/request.h"
+
+namespace idem::engine {
+
+class Model {
+ public:
+  // Reads the defaults, the grace and the limit on responses.
+  explicit Model(const Options& options);
+
+  // Store time and wall time of what follows.
+  void SetTime(int64_t now_ms, int64_t wall_ms);
+  int64_t now_ms() const { return now_ms_; }
+  int64_t wall_ms() const { return wall_ms_; }
+  // The store was closed and is open again at `now_ms`: the restart grace begins.
+  void Reopen(int64_t now_ms);
+  void MemoryMayBeShort() { memory_may_be_short_ = true; }
+
+  // What the reply to `request` must be; `told` is what it was.
+  Reply Answer(const Request& request, const Reply& told);
+  // The same for Store::Transact. Where it must do nothing, only the reply that is the reason is
+  // given; the others have kOk and say nothing.
+  std::vector<Reply> AnswerTogether(std::span<const Request> requests, std::span<const Reply> told);
+
+  // Every living key; those only that are there without a break since `since` births.
+  std::set<std::string> Keys(uint64_t since = std::numeric_limits<uint64_t>::max());
+  uint64_t births() const { return births_; }
+  bool Has(std::string_view key) { return Find(key) != nullptr; }
+  Token last_token() const { return last_token_; }
+  // The store went back to this state, but its tokens go on.
+  void KeepTokensAfter(Token last) { last_token_ = std::max(last_token_, last); }
+
+  // For those who choose what to try next; 0 where there is none.
+  Token TokenOf(const std::string& key) const;
+  // When something turns for this key: a lease, a pause or a life ends.
+  std::vector<int64_t> TurnsOf(const std::string& key) const;
+
+ private:
+  struct Record {
+    State state = State::kInProgress;
+    Token token = 0;
+    uint32_t attempt = 0;
+    Fingerprint fingerprint;
+    std::string owner;
+    bool hold = false;
+    int64_t since_ms = 0;  // of the claim, the finish or the failure
+    int64_t until_ms = 0;  // end of the lease or of the pause
+    int64_t retention_ms = 0;
+    uint16_t code = 0;
+    std::string response;  // as the finisher sent it
+    bool omitted = false;
+    bool may_be_omitted = false;  // memory was short: the next reply tells
+  };
+  struct Register {
+    Token version = 0;
+    std::string value;
+  };
+  struct Entry {
+    std::variant<Record, Register> what;
+    std::optional<int64_t> forget_ms = std::nullopt;
+    uint64_t born = 0;
+  };
+
+  static Reply Plain(Outcome outcome);
+  static Reply Changed(Outcome outcome, State state);
+
+  const char* WhyInvalid(const Request& request) const;
+  Entry* Find(std::string_view key);
+  Reply Dispatch(const Request& request, Entry* entry, const Reply& told);
+
+  Reply Begin(const Request& request, Entry* entry, const Reply& told);
+  Reply Claim(const Request& request, Entry* entry, const Reply& told);
+  Reply RenewClaim(const Request& request, Entry& entry);
+  Reply Busy(const Record& record, Busy::Reason reason, int64_t until_ms) const;
+  Reply Settle(const Request& request, Entry* entry);
+  Reply Extend(const Request& request, Entry& entry);
+  Reply Finish(const Request& request, Entry& entry, State state);
+  Reply FailForRetry(Entry& entry, int64_t after_ms);
+  Reply Resolve(const Request& request, Entry* entry, const Reply& told);
+  Reply RemoveRecord(const Request& request, const Record& record);
+  Reply Get(const Request& request, Entry* entry, const Reply& told);
+  void Describe(const Entry& entry, bool with_value, Reply& reply) const;
+
+  Reply Put(const Request& request, const Entry* entry, const Reply& told);
+  Reply SetDeadline(const Request& request, Entry* entry);
+  Reply RemoveRegister(const Request& request, const Entry& entry);
+  static bool Holds(const Request& request, const Entry* entry);
+  static bool DeadlineHolds(const Request& request, const Entry& entry, int64_t new_ms);
+
+  int64_t LeaseEnd(const Record& record) const;
+  void SetResponse(std::string_view response, Record& record) const;
+  void Install(std::string_view key, Entry entry);
+  void Forget(std::string_view key);
+  Token TakeToken(const Reply& told);
+  bool Refused(const Reply& told) const;
+
+  int64_t default_lease_ms_;
+  int64_t default_retention_ms_;
+  int64_t grace_ms_;
+  uint64_t response_bytes_max_;
+  bool memory_may_be_short_ = false;
+  int64_t now_ms_ = 0;
+  int64_t wall_ms_ = 0;
+  int64_t opened_ms_ = 0;
+  Token last_token_ = 0;
+  uint64_t births_ = 0;
+  std::map<std::string, Entry, std::less<>> entries_;
+};
+
+// Whether both say the same to a caller; `op` is what was asked.
+bool SaysTheSame(Op op, const Reply& one, const Reply& other);
+
+}  // namespace idem::engine
+
+#endif  // IDEM_TESTS_SUPPORT_MODEL_H_

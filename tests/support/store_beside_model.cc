@@ -1,0 +1,350 @@
+#include "tests/support/store_beside_model.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "tests/support/text.h"
+
+namespace idem::engine {
+namespace {
+
+constexpr size_t kHistory = 4'000;
+constexpr size_t kHistoryShown = 25;
+constexpr int64_t kHourMs = 3'600'000;
+constexpr int64_t kOpenMs = 1;                // an open itself may count as a moment of store time
+constexpr std::string_view kProbe = "probe";  // a register that tells the store's time
+
+// Callers use their replies again: nothing of this may shine through.
+std::vector<Reply> UsedReplies(size_t count) {
+  std::vector<Reply> replies(count);
+  for (Reply& reply : replies) {
+    reply.outcome = Outcome::kReplay;
+    reply.kind = Kind::kRecord;
+    reply.state = State::kFailedFinal;
+    reply.held = reply.orphaned = reply.changed = reply.value_omitted = reply.has_owner = true;
+    reply.code = 1;
+    reply.attempt = 2;
+    reply.value_bytes = 3;
+    reply.token = 4;
+    reply.lease_ms = reply.retry_after_ms = reply.age_ms = reply.ttl_ms = 5;
+    reply.lsn = ~Lsn{0};
+    reply.response = Response::Copy("another's");
+  }
+  return replies;
+}
+
+bool Undoes(Outcome outcome) {
+  return outcome >= Outcome::kUnknownKey || outcome == Outcome::kNotMet;
+}
+
+}  // namespace
+
+StoreBesideModel::StoreBesideModel(uint64_t seed, const Traffic& traffic, Options options)
+    : options_([&] {
+        options.clock = &clock_;
+        options.file_system = &file_system_;
+        options.background = Background::kManual;
+        return options;
+      }()),
+      transaction_max_(traffic.transaction_max),
+      model_(options_),
+      random_(seed, traffic, &model_) {
+  Open();
+  offset_ms_ = 1 - clock_.BootMs();  // store time begins with 1
+  model_.Reopen(1);
+  // Whether a claim in the very millisecond of a first open has a restart grace is not this test's.
+  clock_.Advance(1);
+  SetModelTime();
+}
+
+void StoreBesideModel::Open() {
+  auto opened = Store::Open(options_);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  store_ = *std::move(opened);
+}
+
+bool StoreBesideModel::Run(int64_t operations) {
+  while (operations > 0 && !testing::Test::HasFailure()) {
+    const int64_t count = std::min(operations, random_.OneIn(3) ? 1 : 1 + random_.Pick(70));
+    PassTime();
+    operations -= random_.OneIn(12) ? TransactSome(count) : ExecuteSome(count);
+    StepSome();
+  }
+  return !testing::Test::HasFailure();
+}
+
+void StoreBesideModel::PassTime() {
+  clock_.Advance(random_.TimeStepMs());
+  if (random_.OneIn(500)) clock_.JumpWall(random_.Pick(2 * kHourMs) - kHourMs);
+  SetModelTime();
+}
+
+void StoreBesideModel::SetModelTime() {
+  model_.SetTime(clock_.BootMs() + offset_ms_, clock_.WallMs());
+}
+
+// --- Calls ---
+
+int64_t StoreBesideModel::ExecuteSome(int64_t count) {
+  Execute(random_.Batch(count));
+  return count;
+}
+
+void StoreBesideModel::Execute(std::span<const Request> requests) {
+  std::vector<Reply> replies = UsedReplies(requests.size());
+  size_t done = 0;
+  for (int tries = 0; done < requests.size(); ++tries) {
+    ASSERT_LT(tries, 100) << "the backlog stays full for " << requests.size() - done << ", first "
+                          << Text(requests[done]);
+    done += store_->Execute(requests.subspan(done), std::span(replies).subspan(done));
+    if (done < requests.size()) CommitAll();
+  }
+  for (size_t i = 0; i < requests.size() && !testing::Test::HasFailure(); ++i) {
+    Check(requests[i], model_.Answer(requests[i], replies[i]), replies[i]);
+  }
+}
+
+int64_t StoreBesideModel::TransactSome(int64_t count) {
+  std::vector<Request> requests = random_.Batch(std::min(count, transaction_max_));
+  if (!random_.OneIn(10)) {  // a key that stands twice makes all of it invalid
+    std::set<std::string_view> keys;
+    std::erase_if(requests,
+                  [&](const Request& request) { return !keys.insert(request.key).second; });
+  }
+  Transact(requests);
+  return static_cast<int64_t>(requests.size());
+}
+
+void StoreBesideModel::Transact(std::span<const Request> requests) {
+  std::vector<Reply> replies = UsedReplies(requests.size());
+  if (!store_->Transact(requests, replies)) {
+    CommitAll();
+    ASSERT_TRUE(store_->Transact(requests, replies)) << "the backlog stays full";
+  }
+  const std::vector<Reply> wanted = model_.AnswerTogether(requests, replies);
+  const bool undone = std::any_of(wanted.begin(), wanted.end(),
+                                  [](const Reply& reply) { return Undoes(reply.outcome); });
+  for (size_t i = 0; i < requests.size() && !testing::Test::HasFailure(); ++i) {
+    if (!undone || Undoes(wanted[i].outcome)) {
+      Check(requests[i], wanted[i], replies[i]);
+    } else {
+      EXPECT_FALSE(replies[i].changed || Undoes(replies[i].outcome))
+          << Text(requests[i]) << " -> " << Text(requests[i].op, replies[i]);
+    }
+  }
+  // Its changes are told with the last LSN of all, but each has its own; all commit together.
+  const auto changes = std::count_if(replies.begin(), replies.end(),
+                                     [](const Reply& reply) { return reply.changed; });
+  for (size_t i = 0; i < requests.size(); ++i) {
+    if (!replies[i].changed) continue;
+    EXPECT_EQ(replies[i].lsn, last_lsn_);
+    last_changes_[std::string(requests[i].key)].lsn -= static_cast<Lsn>(changes - 1);
+  }
+}
+
+void StoreBesideModel::Check(const Request& request, const Reply& wanted, const Reply& told) {
+  ++outcomes_[static_cast<size_t>(told.outcome)];
+  history_.emplace_back(request.key, absl::StrCat(model_.now_ms(), " ", Text(request), " -> ",
+                                                  Text(request.op, told)));
+  if (history_.size() > kHistory) history_.pop_front();
+  EXPECT_TRUE(SaysTheSame(request.op, wanted, told))
+      << "wanted: " << Text(request.op, wanted) << "\ntold:   " << Text(request.op, told) << "\n"
+      << History(request.key);
+  if (told.outcome < Outcome::kInvalid) CheckLsn(request, told);
+}
+
+// A change has a position of its own; who sees an entry, or that it is gone, waits for that change.
+void StoreBesideModel::CheckLsn(const Request& request, const Reply& told) {
+  LastChange& last = last_changes_[std::string(request.key)];
+  if (told.changed) {
+    EXPECT_GE(told.lsn, last_lsn_) << History(request.key);
+    last_lsn_ = told.lsn;
+    last_change_ms_ = model_.now_ms();
+    last = {told.lsn, told.outcome == Outcome::kOk &&
+                          (request.op == Op::kRemove || request.op == Op::kRelease)};
+  } else {
+    EXPECT_LE(told.lsn, last_lsn_) << History(request.key);
+    if (told.kind != Kind::kAny || last.removed) {
+      EXPECT_GE(told.lsn, last.lsn) << History(request.key);
+    }
+  }
+}
+
+std::string StoreBesideModel::History(std::string_view key) const {
+  std::vector<std::string> lines;
+  for (auto at = history_.rbegin(); at != history_.rend() && lines.size() < kHistoryShown; ++at) {
+    if (at->first == key) lines.push_back(at->second);
+  }
+  std::string text = absl::StrCat("last calls on '", std::string(key.substr(0, 20)), "':\n");
+  for (auto line = lines.rbegin(); line != lines.rend(); ++line) {
+    absl::StrAppend(&text, "  ", *line, "\n");
+  }
+  return text;
+}
+
+// --- Background work ---
+
+void StoreBesideModel::StepSome() {
+  if (random_.OneIn(5)) {
+    for (int64_t steps = random_.Pick(4); steps > 0; --steps) {
+      store_->Step(Store::StepKind::kExpire);
+    }
+  }
+  if (random_.OneIn(3)) store_->Step(Store::StepKind::kCommit);
+  if (random_.OneIn(3)) store_->Step(Store::StepKind::kPrepareSegment);
+  if (random_.OneIn(4)) ScanOneStep();
+}
+
+void StoreBesideModel::CommitAll() {
+  store_->Step(Store::StepKind::kPrepareSegment);
+  for (int tries = 0; tries < 1'000; ++tries) {
+    if (!store_->Step(Store::StepKind::kCommit) && store_->committed() >= last_lsn_) break;
+    store_->Step(Store::StepKind::kPrepareSegment);
+  }
+  EXPECT_GE(store_->committed(), last_lsn_);
+  committed_at_ms_ = last_change_ms_;
+}
+
+// What has a deadline has a near one, or one in fifty years.
+void StoreBesideModel::LetAllExpire() {
+  clock_.Advance(24 * kHourMs);
+  SetModelTime();
+  while (store_->Step(Store::StepKind::kExpire)) {
+  }
+  const Stats stats = store_->GetStats();
+  EXPECT_EQ(stats.records + stats.registers, model_.Keys().size());
+}
+
+// --- Everything they hold ---
+
+std::map<std::string, std::string> StoreBesideModel::ScanAll(size_t count) {
+  std::map<std::string, std::string> entries;
+  uint64_t cursor = 0;
+  do {
+    cursor = store_->Scan(cursor, count, [&](const Store::Entry& entry) {
+      entries[std::string(entry.key)] = Text(Op::kGet, *entry.about);
+    });
+  } while (cursor != 0);
+  return entries;
+}
+
+void StoreBesideModel::CompareAll(size_t count) {
+  std::set<std::string> left = model_.Keys();
+  uint64_t cursor = 0;
+  do {
+    cursor = store_->Scan(cursor, count, [&](const Store::Entry& entry) {
+      Request get;
+      get.key = entry.key;
+      const Reply wanted = model_.Answer(get, *entry.about);
+      EXPECT_EQ(Text(Op::kGet, wanted), Text(Op::kGet, *entry.about)) << History(entry.key);
+      left.erase(std::string(entry.key));
+    });
+  } while (cursor != 0 && !testing::Test::HasFailure());
+  if (testing::Test::HasFailure()) return;
+  for (const std::string& key : left) ADD_FAILURE() << "not in the scan; " << History(key);
+}
+
+// What was there when the walk began and never went away is seen at least once.
+void StoreBesideModel::ScanOneStep() {
+  if (cursor_ == 0) {
+    births_at_start_ = model_.births();
+    seen_.clear();
+  }
+  cursor_ = store_->Scan(cursor_, 1 + static_cast<size_t>(random_.Pick(1000)),
+                         [&](const Store::Entry& entry) {
+                           EXPECT_TRUE(model_.Has(entry.key)) << History(entry.key);
+                           seen_.insert(std::string(entry.key));
+                         });
+  if (cursor_ != 0) return;
+  for (const std::string& key : model_.Keys(births_at_start_)) {
+    EXPECT_TRUE(seen_.contains(key)) << "missed by a walk; " << History(key);
+  }
+}
+
+// --- Restarts ---
+
+void StoreBesideModel::PutProbe() {
+  Request put;
+  put.op = Op::kPut;
+  put.key = kProbe;
+  put.retention_ms = int64_t{36'500} * 24 * kHourMs;
+  Execute({&put, 1});
+}
+
+int64_t StoreBesideModel::ProbedNowMs() {
+  Request get;
+  get.key = kProbe;
+  Reply reply;
+  EXPECT_EQ(store_->Execute({&get, 1}, {&reply, 1}), 1u);
+  const std::vector<int64_t> turns = model_.TurnsOf(std::string(kProbe));
+  EXPECT_EQ(reply.outcome, Outcome::kOk);
+  EXPECT_EQ(turns.size(), 2u);
+  return turns.back() - reply.ttl_ms;
+}
+
+// What the dead store would still write at its end nobody sees.
+void StoreBesideModel::KillStore() {
+  file_system_.Kill();
+  file_system_.FailCall(1, absl::UnavailableError("killed"), /*keep_failing=*/true);
+  store_.reset();
+  file_system_.FailCall(0, absl::OkStatus());
+}
+
+void StoreBesideModel::Restart(End end) {
+  PutProbe();
+  CommitAll();
+  std::vector<Model> states = {model_};  // that may be left
+  if (random_.OneIn(2)) PassTime();
+  for (int64_t calls = end == End::kKilled ? 0 : random_.Pick(12); calls > 0; --calls) {
+    ExecuteSome(1);
+    states.push_back(model_);
+    if (random_.OneIn(4)) CommitAll();
+    if (store_->committed() >= last_lsn_ || end == End::kClosed) states = {model_};
+  }
+  const int64_t ended_ms = model_.now_ms();
+  end == End::kClosed ? store_.reset() : KillStore();
+  clock_.Advance(random_.Pick(30 * 24 * kHourMs));
+  clock_.JumpWall(random_.Pick(40 * 24 * kHourMs) - 20 * 24 * kHourMs);
+  Open();
+  if (testing::Test::HasFatalFailure()) return;
+
+  const int64_t now_ms = ProbedNowMs();
+  EXPECT_LE(now_ms, ended_ms + kOpenMs) << "store time stands still while closed";
+  EXPECT_GE(now_ms, committed_at_ms_) << "store time never goes back behind what was committed";
+  offset_ms_ = now_ms - clock_.BootMs();
+  for (Model& state : states) {
+    state.SetTime(now_ms, clock_.WallMs());
+    state.Reopen(now_ms);
+  }
+  FindWhatIsLeft(std::move(states));
+  cursor_ = 0;
+}
+
+// After a kill: the state after what was committed, or after some more calls, in their order.
+void StoreBesideModel::FindWhatIsLeft(std::vector<Model> candidates) {
+  const Token last_token = model_.last_token();
+  last_changes_.clear();
+  last_lsn_ = store_->committed();
+  for (Model& candidate : candidates) {
+    if (!HoldsTheSame(candidate)) continue;
+    model_ = candidate;
+    model_.KeepTokensAfter(last_token);
+    return;
+  }
+  model_ = candidates.front();
+  ADD_FAILURE() << "not a state that the store was in since its last commit";
+  CompareAll(100);
+}
+
+bool StoreBesideModel::HoldsTheSame(Model& model) {
+  std::map<std::string, std::string> wanted;
+  for (const std::string& key : model.Keys()) {
+    Request get;
+    get.key = key;
+    wanted[key] = Text(Op::kGet, model.Answer(get, {}));
+  }
+  return ScanAll(100) == wanted;
+}
+
+}  // namespace idem::engine
