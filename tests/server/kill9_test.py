@@ -22,6 +22,7 @@ from support.kill_workload import Client, Keys, KillSwitch
 from support.resp_connection import RespConnection
 from support.shared_journal import FINISHED, SharedJournal
 
+CYCLES = 50
 CLIENTS = 6
 MODES = (("always",), ("interval", "--appendfsync-interval-ms", "20"), ("no",))
 FLAGS = ("--restart-grace-ms", "0")
@@ -153,7 +154,8 @@ def summary(campaign, seconds):
     private = [client.private for client in campaign.clients]
     return (f"{counts['cycles']} cycles ({counts['cycles always']} always, "
             f"{counts['cycles interval']} interval, {counts['cycles no']} no), "
-            f"{counts['kills while starting']} kills while starting, {counts['acks']} acks checked, "
+            f"{counts['kills while starting']} kills while starting, "
+            f"{counts['acks']} acks checked, "
             f"{counts['read back']} of them after a restart, "
             f"{sum(keys.unanswered for keys in private)} private calls unanswered at a kill "
             f"({sum(keys.unanswered_but_applied for keys in private)} of them seen applied), "
@@ -194,7 +196,8 @@ def judges_see(seed):
 
 def main():
     seed = int(os.environ.get("IDEM_SEED", random.SystemRandom().randrange(1 << 32)))
-    cycles = int(os.environ.get("IDEM_T7_CYCLES", 50))
+    divisor = int(os.environ.get("IDEM_TEST_SIZE_DIVISOR", 1))
+    cycles = int(os.environ.get("IDEM_T7_CYCLES", max(len(MODES), CYCLES // divisor)))
     print(f"IDEM_SEED={seed} IDEM_T7_CYCLES={cycles}", flush=True)
     if run(seed, cycles) and judges_see(seed):
         return 0

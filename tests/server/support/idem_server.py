@@ -8,7 +8,6 @@ it ended well and complained of nothing that a sanitizer says. It dies with the 
 that.
 """
 import os
-import pathlib
 import re
 import select
 import signal
@@ -44,6 +43,7 @@ class IdemServer:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._errors)
         self.start_line = ""
         self.port = None
+        self._good_code = 0
         if expect_start and not self.wait_until_ready(START_SECONDS):
             self.kill()
             raise AssertionError(f"no start line; it said: {self.errors()!r}")
@@ -60,12 +60,13 @@ class IdemServer:
         return found is not None
 
     def signal_kill(self):
-        os.kill(self.process.pid, signal.SIGKILL)
+        self._good_code = -signal.SIGKILL
+        self.process.kill()
 
     def kill(self):
         """Ends it as kill -9 does; returns the exit code."""
-        self.process.kill()
-        return self.process.wait(STOP_SECONDS)
+        self.signal_kill()
+        return self.wait()
 
     def stop(self):
         """Ends it as an operator does; returns the exit code."""
@@ -97,7 +98,7 @@ class IdemServer:
             code = self.stop()
             errors = self.errors()
             if exception_type is None:
-                assert code == 0, f"exit code {code}; it said: {errors}"
+                assert code == self._good_code, f"exit code {code}; it said: {errors}"
                 assert "Sanitizer" not in errors, errors
         finally:
             if self.process.poll() is None:
@@ -108,7 +109,3 @@ class IdemServer:
 def fresh_directory():
     """A context: a new, empty directory that is removed in the end."""
     return tempfile.TemporaryDirectory(prefix="idem-test-")
-
-
-def root_directory():
-    return pathlib.Path(__file__).resolve().parents[3]

@@ -15,7 +15,7 @@ RECORDS_PER_LIFE = 24
 VALUES_PER_LIFE = 12
 OLD_RECORDS_PER_LIFE = 6
 OLD_VALUES_PER_LIFE = 4
-LEASES_MS = (1, 2, 4, 8, 16, 3_600_000)
+LEASES_MS = (1, 2, 4, 8, 16, 150, 3_600_000)
 TOKENS_KEPT = 40
 
 
@@ -156,8 +156,11 @@ class Keys:
         self.values = old_values + new_values
 
     def to_check(self, everything):
-        """What a restart is asked for: the keys of the last life, and old ones at random."""
+        """What a restart is asked for: the keys of the last life, and a tenth of all."""
         if everything:
             return self.all_records, self.all_values
-        return (self.records + self._random.sample(self.all_records, len(self.all_records) // 10),
-                self.values + self._random.sample(self.all_values, len(self.all_values) // 10))
+        return (self.records + self._tenth(self.all_records),
+                self.values + self._tenth(self.all_values))
+
+    def _tenth(self, keys):
+        return self._random.sample(keys, len(keys) // 10)

@@ -29,7 +29,10 @@ class RespConnection:
         self._input = self._socket.makefile("rb")
 
     def send(self, commands):
-        self._socket.sendall(b"".join(map(encode, commands)))
+        self.send_bytes(b"".join(map(encode, commands)))
+
+    def send_bytes(self, sent):
+        self._socket.sendall(sent)
 
     def receive(self):
         """The next reply. ConnectionError: it was not, or not wholly, received."""
