@@ -1,0 +1,95 @@
+// T13: node-redis 5, as it is, in RESP2 and in RESP3.
+const assert = require('node:assert/strict');
+const {describe, before, after, test} = require('node:test');
+const {createClient} = require('redis');
+
+const socket = {port: Number(process.env.IDEM_PORT)};
+
+for (const RESP of [2, 3]) {
+  describe(`node-redis in RESP${RESP}`, () => {
+    const client = createClient({RESP, socket});
+    const key = (name) => `node${RESP}:${name}`;
+    const send = (...parts) => client.sendCommand(parts.map(String));
+    const begin = (name, ...options) => send('IDEM.BEGIN', key(name), ...options);
+    const refusedWith = (code) => ({message: new RegExp(`^${code}`)});
+
+    before(() => client.connect());
+    after(() => client.close());
+
+    test('connects as it is', async () => {
+      assert.equal(await client.ping(), 'PONG');
+      assert.match(await client.info(), /role:master/);
+      const hello = await send('HELLO');
+      assert.equal(RESP === 3 ? hello.proto : hello[hello.indexOf('proto') + 1], RESP);
+    });
+
+    test('connects with a name and a database', async () => {
+      const named = await createClient({RESP, socket, database: 0, name: 'worker-1'}).connect();
+      assert.equal(await named.clientGetName(), 'worker-1');
+      assert.match(await named.sendCommand(['CLIENT', 'INFO']), /lib-name=node-redis/);
+      await named.close();
+    });
+
+    test('claims, completes and replays', async () => {
+      const [claimed, token, attempt, lease, steps] =
+          await begin('order', 'BODY', 'card 42', 'LEASE', 30000);
+      assert.deepEqual([claimed, attempt, lease, steps], ['CLAIMED', 1, 30000, []]);
+      assert.ok(Number.isSafeInteger(token));
+      assert.deepEqual((await begin('order', 'BODY', 'card 42')).slice(0, 2), ['BUSY', 'running']);
+      assert.deepEqual(await begin('order', 'BODY', 'card 43'), ['MISMATCH', 'running']);
+      await assert.rejects(send('IDEM.COMPLETE', key('order'), token - 1, 'stale'),
+                           refusedWith('FENCED'));
+      assert.equal(await send('IDEM.COMPLETE', key('order'), token, 'receipt', 'CODE', 201), 'OK');
+      assert.deepEqual((await begin('order', 'BODY', 'card 42')).slice(0, 4),
+                       ['REPLAY', 'completed', 201, 'receipt']);
+    });
+
+    test('describes a record: a map in RESP3, pairs in RESP2', async () => {
+      const [, token] = await begin('told');
+      const told = await send('IDEM.GET', key('told'));
+      const pairs = RESP === 3 ? Object.entries(told).flat() : told;
+      assert.deepEqual(pairs.slice(0, 6), ['state', 'running', 'attempt', 1, 'token', token]);
+      assert.equal(await send('IDEM.GET', key('nothing')), null);
+    });
+
+    test('fails a claim for good, and replays the failure', async () => {
+      const [, token] = await begin('fail');
+      await send('IDEM.FAIL', key('fail'), token, 'FINAL', 'no funds', 'CODE', 402);
+      assert.deepEqual((await begin('fail')).slice(0, 4),
+                       ['REPLAY', 'failed_final', 402, 'no funds']);
+    });
+
+    test('locks by SET NX, and values end', async () => {
+      const lock = key('lock');
+      assert.equal(await client.set(lock, 'mine', {NX: true, PX: 60000}), 'OK');
+      assert.equal(await client.set(lock, 'other', {NX: true, PX: 60000}), null);
+      const left = await client.pTTL(lock);
+      assert.ok(left > 50000 && left <= 60000);
+      assert.equal(await client.expire(lock, 1000), 1);
+      assert.equal(await client.del(lock), 1);
+      assert.equal(await client.get(lock), null);
+    });
+
+    test('pipelines by itself what is sent in one turn', async () => {
+      const answers = await Promise.all(Array.from({length: 300}, (_, i) => [
+        client.set(key(`p:${i}`), String(i)), client.get(key(`p:${i}`)),
+      ]).flat());
+      answers.forEach((answer, i) => assert.equal(answer, i % 2 ? String((i - 1) / 2) : 'OK'));
+      await assert.rejects(begin('p:0'), refusedWith('WRONGTYPE'));
+      await assert.rejects(send('IDEM.NONE'), refusedWith("ERR unknown command 'IDEM.NONE'"));
+    });
+
+    test('scans', async () => {
+      const seen = new Set();
+      for await (const keys of client.scanIterator({MATCH: key('p:*'), COUNT: 50})) {
+        keys.forEach((found) => seen.add(found));
+      }
+      assert.equal(seen.size, 300);
+    });
+
+    test('of many concurrent callers one claims', async () => {
+      const answers = await Promise.all(Array.from({length: 50}, () => begin('race')));
+      assert.equal(answers.filter(([outcome]) => outcome === 'CLAIMED').length, 1);
+    });
+  });
+}
