@@ -111,9 +111,10 @@ class Campaign:
 
     def _end_life(self, server, kill_switch):
         if not kill_switch.pulled and not self.violations():
-            self._journal.violations.append(f"the server has ended by itself: {server.errors()}")
-        if server.kill() == -9:
-            self._up_time.stopped()
+            self._journal.violations.append(
+                f"the server ended by itself with {server.stop()}, it said: {server.errors()}")
+        server.kill()
+        self._up_time.stopped()
         if "Sanitizer" in server.errors():
             self._journal.violations.append(server.errors())
 

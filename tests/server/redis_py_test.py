@@ -240,21 +240,18 @@ class RedisPyTest(unittest.TestCase):
 
 class RestartTest(unittest.TestCase):
     def test_an_answer_lost_in_a_kill_is_asked_for_again(self):
-        with fresh_directory() as directory:
-            with IdemServer(directory) as server:
-                port = server.port
-                client = redis.Redis(port=port)
-                begin = ("order", "BODY", "card 42", "OWNER", "worker-1")
-                token = claim(client, *begin)
-                server.kill()
-                with self.assertRaises(redis.ConnectionError):
-                    client.execute_command("IDEM.COMPLETE", "order", token, "receipt")
-            with IdemServer(directory, port=port):
-                self.assertEqual(claim(client, *begin), token)
+        begin = ("order", "BODY", "card 42", "OWNER", "worker-1")
+        directory = self.enterContext(fresh_directory())
+        with IdemServer(directory) as server, redis.Redis(port=server.port) as client:
+            token = claim(client, *begin)
+            server.kill()
+            with self.assertRaises(redis.ConnectionError):
                 client.execute_command("IDEM.COMPLETE", "order", token, "receipt")
-                self.assertEqual(client.execute_command("IDEM.BEGIN", *begin)[:4],
-                                 [b"REPLAY", b"completed", 0, b"receipt"])
-                client.close()
+        with IdemServer(directory) as server, redis.Redis(port=server.port) as client:
+            self.assertEqual(claim(client, *begin), token)
+            client.execute_command("IDEM.COMPLETE", "order", token, "receipt")
+            self.assertEqual(client.execute_command("IDEM.BEGIN", *begin)[:4],
+                             [b"REPLAY", b"completed", 0, b"receipt"])
 
 
 if __name__ == "__main__":

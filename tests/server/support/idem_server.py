@@ -35,11 +35,11 @@ def binary():
 class IdemServer:
     """One life of the server. `expect_start=False` leaves the start line to the caller."""
 
-    def __init__(self, directory, *flags, port=0, expect_start=True):
+    def __init__(self, directory, *flags, expect_start=True):
         where = ["--dir", str(directory)] if directory is not None else ["--appendonly", "no"]
         self._errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", binary(), "--port", str(port), *where, *flags],
+            ["setpriv", "--pdeathsig", "KILL", binary(), "--port", "0", *where, *flags],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._errors)
         self.start_line = ""
         self.port = None
