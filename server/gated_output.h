@@ -30,7 +30,8 @@ class GatedOutput {
 
   // Answers are appended here, by a RespWriter; each ends with a Seal.
   std::string* buffer() { return &bytes_; }
-  // What was appended since the last Seal may leave when committed >= lsn; 0: at once.
+  // What was appended since the last Seal, at least one byte, may leave when committed >= lsn; 0:
+  // at once.
   void Seal(Lsn lsn);
 
   // What may be sent now. Valid until the next call of anything else.

@@ -84,7 +84,7 @@ absl::Status SetFlags(std::span<const char* const> arguments) {
     const std::string_view value = next_is_value ? arguments[++i] : argument.substr(equals + 1);
     std::string error;
     if (!flag->ParseFrom(Absl(value), &error)) {
-      return Invalid(name, absl::StrCat("cannot read '", Absl(value), "' ", error));
+      return Invalid(name, absl::StrCat("cannot read '", Absl(value), "'"));
     }
   }
   return absl::OkStatus();
