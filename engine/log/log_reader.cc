@@ -62,7 +62,8 @@ absl::StatusOr<std::string_view> SegmentReader::View(uint64_t offset, uint64_t l
   const bool inside =
       offset >= window_offset_ && offset + length <= window_offset_ + window_.size();
   if (!inside) {
-    window_.resize(std::max(length, kWindowBytes));
+    const uint64_t left = segment_.file_bytes - std::min(offset, segment_.file_bytes);
+    window_.resize(std::max(length, std::min(left, kWindowBytes)));
     window_offset_ = offset;
     const absl::StatusOr<size_t> read = file_->ReadAt(offset, window_.data(), window_.size());
     if (!read.ok()) {

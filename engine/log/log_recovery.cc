@@ -56,6 +56,7 @@ class Recovery {
   absl::Status CheckUnnamedSegment(uint64_t number);
   absl::Status ReplayAll();
   absl::Status PlanTail();
+  absl::Status CutLastSegment(std::vector<ReplayedSegment>& segments);
   absl::Status StartSegment();
   absl::StatusOr<std::unique_ptr<File>> TakeFile(uint64_t file_bytes);
   absl::Status CopyTail();
@@ -174,27 +175,36 @@ absl::Status Recovery::ReplayAll() {
 
 // Which segments stay, closed where they end now, and what is copied behind them.
 absl::Status Recovery::PlanTail() {
-  size_t kept = log_.segments.size();
-  uint64_t bytes = 0;
+  std::vector<ReplayedSegment>& segments = log_.segments;
+  size_t kept = segments.size();
   while (kept > 0) {
-    bytes += log_.segments[kept - 1].record_bytes;
+    const uint64_t bytes = tail_.record_bytes + segments[kept - 1].record_bytes;
     if (bytes > SegmentBytes(options_) / kSmallPart) break;
+    tail_.record_bytes = bytes;
     --kept;
   }
-  tail_.segments.assign(log_.segments.begin() + static_cast<ptrdiff_t>(kept), log_.segments.end());
-  log_.segments.resize(kept);
-  if (tail_.segments.empty() && log_.last_lsn > log_.durable_lsn) {
-    absl::StatusOr<Tail> tail =
-        CutUnprovenTail(files_, directory_, log_.segments.back(), log_.durable_lsn);
-    if (!tail.ok()) return tail.status();
-    tail_ = *std::move(tail);
-    if (log_.segments.back().end.offset == kBlockBytes) log_.segments.pop_back();
+  tail_.segments.assign(segments.begin() + static_cast<ptrdiff_t>(kept), segments.end());
+  segments.resize(kept);
+  if (tail_.segments.empty() && kept > 0) {
+    absl::Status status = CutLastSegment(segments);
+    if (!status.ok()) return status;
   }
-  for (const ReplayedSegment& replayed : log_.segments) {
+  for (const ReplayedSegment& replayed : segments) {
     kept_.push_back(replayed.segment);
     kept_.back().state = SegmentState::kClosed;
     kept_.back().end = replayed.end;
   }
+  return absl::OkStatus();
+}
+
+// Unless a manifest has told where it ends.
+absl::Status Recovery::CutLastSegment(std::vector<ReplayedSegment>& segments) {
+  if (segments.back().segment.state == SegmentState::kClosed) return absl::OkStatus();
+  absl::StatusOr<Tail> tail =
+      CutUnprovenTail(files_, directory_, segments.back(), log_.durable_lsn);
+  if (!tail.ok()) return tail.status();
+  tail_ = *std::move(tail);
+  if (segments.back().end.offset == kBlockBytes) segments.pop_back();
   return absl::OkStatus();
 }
 
@@ -220,7 +230,7 @@ SegmentHeader Recovery::HeaderOfNext(uint64_t file_bytes) const {
 }
 
 absl::Status Recovery::StartSegment() {
-  const uint64_t needed = kBlockBytes + SpaceLedger::SpaceFor(tail_.RecordBytesMax());
+  const uint64_t needed = kBlockBytes + SpaceLedger::SpaceFor(tail_.record_bytes);
   const uint64_t file_bytes = std::max(SegmentBytes(options_), RoundUp(needed, kBlockBytes));
   absl::StatusOr<std::unique_ptr<File>> file = TakeFile(file_bytes);
   if (!file.ok()) return file.status();

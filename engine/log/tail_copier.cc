@@ -18,7 +18,7 @@ absl::Status Changed(const SegmentReader& reader) {
                                           ": the file changes while it is read"));
 }
 
-// Calls `visit(batch, end of the one before)` for each batch, until it returns an error.
+// Calls `visit(batch, where it ends)` for each batch, until it returns an error.
 template <typename Visit>
 absl::Status ForEachBatch(FileSystem* file_system, const std::string& directory,
                           const ReplayedSegment& segment, const Visit& visit) {
@@ -26,11 +26,10 @@ absl::Status ForEachBatch(FileSystem* file_system, const std::string& directory,
       SegmentReader::Open(file_system, directory, segment.segment);
   if (!reader.ok()) return reader.status();
   while (reader->end().offset < segment.end.offset) {
-    const SegmentEnd before = reader->end();
     const absl::StatusOr<std::optional<ReadBatch>> batch = reader->Next();
     if (!batch.ok()) return batch.status();
     if (!batch->has_value()) return Changed(*reader);
-    absl::Status status = visit(**batch, before);
+    absl::Status status = visit(**batch, reader->end());
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
@@ -77,27 +76,23 @@ class Copier {
 
 }  // namespace
 
-uint64_t Tail::RecordBytesMax() const {
-  uint64_t bytes = 0;
-  for (const ReplayedSegment& segment : segments) bytes += segment.record_bytes;
-  return bytes;
-}
-
 absl::StatusOr<Tail> CutUnprovenTail(FileSystem* file_system, const std::string& directory,
                                      ReplayedSegment& segment, Lsn durable_lsn) {
-  Tail tail{{segment}, segment.header.first_lsn - 1};
-  SegmentEnd cut;
-  bool proven = true;
-  absl::Status status = ForEachBatch(file_system, directory, segment,
-                                     [&](const ReadBatch& batch, const SegmentEnd& end) {
-                                       proven &= batch.header.last_lsn() <= durable_lsn;
-                                       if (proven) cut = end;
-                                       return absl::OkStatus();
-                                     });
+  Tail tail{{segment}, segment.header.first_lsn - 1, 0};
+  SegmentEnd& cut = segment.end;
+  cut.offset = kBlockBytes;
+  const auto find_cut = [&](const ReadBatch& batch, const SegmentEnd& end) {
+    if (batch.header.last_lsn() > durable_lsn) {
+      tail.record_bytes += batch.header.payload_bytes;
+    } else if (batch.header.record_count > 0) {
+      cut = end;
+      tail.after_lsn = end.last_lsn;
+    }
+    return absl::OkStatus();
+  };
+  absl::Status status = ForEachBatch(file_system, directory, tail.segments[0], find_cut);
   if (!status.ok()) return status;
-  cut.latest_deadline_ms = segment.end.latest_deadline_ms;
-  segment.end = cut;
-  tail.after_lsn = cut.last_lsn;
+  cut.latest_deadline_ms = tail.segments[0].end.latest_deadline_ms;
   return tail;
 }
 

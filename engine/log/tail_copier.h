@@ -18,11 +18,12 @@ namespace idem::engine {
 struct Tail {
   std::vector<ReplayedSegment> segments;
   Lsn after_lsn = 0;
-
-  uint64_t RecordBytesMax() const;
+  uint64_t record_bytes = 0;
 };
 
-// Cuts `segment` behind its last batch of durable records; what follows becomes the tail.
+// Cuts `segment`, in which the log ends, behind its last durable batch; what follows becomes the
+// tail. An idle mark tells that the records before it are durable, but may itself stand in the page
+// cache only: the cut is behind records.
 absl::StatusOr<Tail> CutUnprovenTail(FileSystem* file_system, const std::string& directory,
                                      ReplayedSegment& segment, Lsn durable_lsn);
 

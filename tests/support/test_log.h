@@ -76,6 +76,9 @@ class TestLog {
     return Append(Register("key" + std::to_string(appended.size()), std::string(bytes, 'v')));
   }
 
+  // What an open has not shown is gone, and its positions will be used again.
+  void ForgetTheLost() { appended.erase(appended.upper_bound(last_recovered), appended.end()); }
+
   bool Commit() { return log->WaitCommitted(LastAppended()).ok(); }
   Lsn LastAppended() const { return appended.empty() ? 0 : appended.rbegin()->first; }
   void StepAll(Store::StepKind kind) {
@@ -103,11 +106,16 @@ class TestLog {
   // Every file but LOCK.
   std::map<std::string, std::string> Files() {
     std::map<std::string, std::string> contents;
-    const std::vector<std::string> names = files.List(options.directory).value();
+    const std::vector<std::string> names =
+        files.List(options.directory).value_or(std::vector<std::string>());
     for (const std::string& name : names) {
       if (name != "LOCK") contents[name] = *files.Read(options.directory + "/" + name);
     }
     return contents;
+  }
+  // The directory of another log, as it is on disk.
+  void TakeFiles(const std::map<std::string, std::string>& contents) {
+    for (const auto& [name, bytes] : contents) Damage(name, bytes);
   }
   std::vector<std::string> Segments() {
     std::vector<std::string> names;
