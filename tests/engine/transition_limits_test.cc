@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/body.h"
 #include "gtest/gtest.h"
 #include "store/transition.h"
 #include "tests/support/one_key.h"
@@ -215,6 +216,17 @@ TEST(TransitionTest, ResponseThatMemoryDoesNotTakeIsDroppedAndTheFactKept) {
   empty.moment.response_bytes_max = 0;
   EXPECT_EQ(empty.OutcomeOf(Complete(kToken, "")), Outcome::kOk);
   EXPECT_FALSE(empty.Do(Begin(kPrint)).value_omitted) << "nothing takes no room";
+}
+
+TEST(TransitionTest, LongResponseIsSharedAndOutlivesItsEntry) {
+  Body* const body = Body::New(std::string(5'000, 'r'));
+  OneKey key(FinishedRecord(State::kCompleted, {}, kNowMs + 10));
+  key.entry.value = body->bytes();
+  key.entry.value_body = body;
+  const Reply replay = key.Do(Begin(kPrint));
+  EXPECT_EQ(replay.response.bytes().data(), body->bytes().data()) << "no copy";
+  body->Unref();
+  EXPECT_EQ(replay.response.bytes(), std::string(5'000, 'r'));
 }
 
 // --- Rule 11: near the memory limit, and on a full disk, what runs can finish ---
