@@ -1,11 +1,14 @@
 // What the log in files grants, and what it does when the disk is full.
 #include <gtest/gtest.h>
 
+#include <random>
 #include <string>
 #include <vector>
 
 #include "log/file_log.h"
+#include "tests/support/seeds.h"
 #include "tests/support/test_log.h"
+#include "tests/support/test_size.h"
 
 namespace idem::engine {
 namespace {
@@ -76,6 +79,42 @@ TEST_F(FileLogSpaceTest, WhatIsGrantedFits) {
   }
   Reopen();
   EXPECT_EQ(test_.recovered, test_.appended);
+}
+
+// A commit that finds its room gone stops the program (log_committer.cc).
+TEST_F(FileLogSpaceTest, RandomGrantsFitOnADiskThatFillsUpAndHeals) {
+  RunSeeds(TestSize(300), [](uint64_t seed) {
+    std::mt19937_64 random(seed);
+    TestLog test;
+    test.options.segment_bytes = 64 << 10;
+    test.options.durability = random() % 2 == 0 ? Durability::kAlways : Durability::kOs;
+    ASSERT_TRUE(test.Open().ok());
+    const std::string value(random() % 2 == 0 ? 40'000 : 4000, 'v');
+    for (int round = 0; round < 60; ++round) {
+      test.files.SetCapacity(random() % 2 == 0 ? 0 : 1 << 30);
+      if (random() % 3 == 0) test.PrepareSegment();
+      std::vector<size_t> grants;
+      for (uint64_t tries = random() % 40; tries > 0; --tries) {
+        const size_t bytes = MaxRecordBytes(3, random() % value.size());
+        if (test.log->Reserve(bytes) == Log::Room::kGranted) grants.push_back(bytes);
+        if (random() % 4 == 0) test.log->Step(Store::StepKind::kCommit);
+      }
+      for (const size_t bytes : grants) {
+        const Image image =
+            Register("key", std::string_view(value).substr(0, bytes - MaxRecordBytes(3, 0)));
+        test.appended[test.log->Append({&image, 1})] = TestLog::Encoded(image);
+        if (random() % 2 == 0) test.log->Step(Store::StepKind::kCommit);
+        test.log->Release(bytes);
+        if (random() % 4 == 0) test.log->Step(Store::StepKind::kCommit);
+      }
+      ASSERT_TRUE(test.Commit());
+      if (random() % 3 == 0) test.clock.Advance(60);
+    }
+    test.PowerCut();
+    test.files.SetCapacity(1 << 30);
+    ASSERT_TRUE(test.Open().ok());
+    ASSERT_TRUE(test.options.durability == Durability::kOs || test.recovered == test.appended);
+  });
 }
 
 TEST_F(FileLogSpaceTest, AFullDiskRefusesClaimsFirstAndHealsByItself) {
