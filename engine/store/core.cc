@@ -84,7 +84,7 @@ absl::Status Core::OpenLog() {
   log_ = std::move(opened->log);
   log_->SetListener([this] { NotifyListeners(); });
   clock_ = std::make_unique<StoreClock>(opened->clock);
-  grace_end_ms_ = clock_->opened_ms() + GraceMs(options_);
+  grace_end_ms_ = clock_->opened_ms() + (opened->created ? 0 : GraceMs(options_));
   secret_ = opened->secret;
   store_id_ = opened->store_id;
   tokens_ = std::make_unique<TokenSource>(opened->tokens);
@@ -151,7 +151,9 @@ size_t Core::ExecuteAppending(std::span<const Request> requests, std::span<Reply
     const size_t executed = ExecuteBatch(batch, replies.subspan(done, batch.size()), room);
     if (bytes != 0 && room == Log::Room::kGranted) log_->Release(bytes);
     done += executed;
-    if (executed < batch.size()) break;
+    if (executed == batch.size()) continue;
+    if (executed > 0 || batch.size() == 1) break;
+    batch_max = 1;  // what the others set aside must not stand in the way of a large one
   }
   return done;
 }

@@ -26,6 +26,13 @@ const char* WhyInvalidTogether(std::span<const Request> requests, const RequestD
   return nullptr;
 }
 
+void RefuseAll(const char* why, std::span<Reply> replies) {
+  for (Reply& reply : replies) {
+    reply.outcome = Outcome::kInvalid;
+    reply.error = why;
+  }
+}
+
 }  // namespace
 
 struct Core::Transaction {
@@ -41,14 +48,15 @@ struct Core::Transaction {
 bool Core::Transact(std::span<const Request> requests, std::span<Reply> replies) {
   for (Reply& reply : replies) reply = Reply{};
   if (const char* why = WhyInvalidTogether(requests, defaults_)) {
-    for (Reply& reply : replies) {
-      reply.outcome = Outcome::kInvalid;
-      reply.error = why;
-    }
+    RefuseAll(why, replies);
     return true;
   }
   Transaction transaction;
   PrepareAll(requests, transaction);
+  if (transaction.room_bytes > std::min(options_.segment_bytes, options_.backlog_bytes) / 2) {
+    RefuseAll("a transaction is too large for segment_bytes or backlog_bytes; split it", replies);
+    return true;
+  }
   const Log::Room room = log_->Reserve(transaction.room_bytes);
   if (room == Log::Room::kBacklogFull) return false;
   for (size_t i = 0; i < transaction.size; ++i) transaction.calls[i].room = room;

@@ -59,7 +59,8 @@ TEST_F(FileLogTest, TakesValuesThatStandInSharedBodies) {
   test_.options.segment_bytes = 256 << 10;
   Open();
   std::vector<BodyRef> bodies;
-  for (const size_t bytes : {300, 4095, 4096, 4097, 40'000}) {
+  for (const size_t bytes :
+       {size_t{300}, size_t{4095}, size_t{4096}, size_t{4097}, size_t{40'000}}) {
     const std::string value(bytes, static_cast<char>('a' + bytes % 26));
     bodies.emplace_back(Body::New(value));
     Image image = Register("key", bodies.back().get()->bytes());
