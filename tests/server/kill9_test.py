@@ -75,7 +75,7 @@ class Campaign:
             self._check_restart(server, everything=False)
             self._keys.renew(cycle)
             kill_switch = KillSwitch(server, self._random.randrange(1, 1500),
-                                     after_a_send=self._random.random() < 0.5)
+                                     self._random.choice(KillSwitch.MOMENTS))
             self._work(server, kill_switch)
             self._end_life(server, kill_switch)
         finally:

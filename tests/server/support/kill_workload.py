@@ -20,29 +20,32 @@ TOKENS_KEPT = 40
 
 
 class KillSwitch:
-    """Kills the server after so many answers: at once, or when the next pipeline was just sent."""
+    """Kills the server after so many answers, at the next moment of a kind:
 
-    def __init__(self, server, answers, after_a_send):
+    answered  an answer has come
+    observed  .. that shows what its doer has not been told yet
+    sent      a pipeline has left
+
+    When none comes for long, at any moment.
+    """
+
+    PATIENCE = 500
+    MOMENTS = ("answered", "observed", "sent")
+
+    def __init__(self, server, answers, moment):
         self._server = server
         self._left = answers
-        self._after_a_send = after_a_send
+        self._moment = moment
         self._lock = threading.Lock()
         self.pulled = False
 
-    def answered(self):
+    def reached(self, moment):
         with self._lock:
-            self._left -= 1
-            if self._left == 0 and not self._after_a_send:
-                self._pull()
-
-    def sent(self):
-        with self._lock:
-            if self._left <= 0 and not self.pulled:
-                self._pull()
-
-    def _pull(self):
-        self.pulled = True
-        self._server.signal_kill()
+            self._left -= moment == "answered"
+            now = moment == self._moment or self._left < -self.PATIENCE
+            if self._left <= 0 and now and not self.pulled:
+                self.pulled = True
+                self._server.signal_kill()
 
 
 class Client:
@@ -77,16 +80,17 @@ class Client:
         self._random.shuffle(slots)
         commands = iter(private)
         connection.send([call.command if call else next(commands) for call in slots])
-        kill_switch.sent()
+        kill_switch.reached("sent")
         for call in slots:
             reply = connection.receive()
-            kill_switch.answered()
+            kill_switch.reached("answered")
             if call is None:
                 self._journal.counts["acks"] += 1
                 self._complain(self.private.answered(reply))
-            else:
-                self._journal.answered(call, reply)
-                self._keep_token(call, reply)
+                continue
+            if self._journal.answered(call, reply):
+                kill_switch.reached("observed")
+            self._keep_token(call, reply)
 
     def _complain(self, complaint):
         if complaint:

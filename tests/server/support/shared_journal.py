@@ -124,11 +124,15 @@ class SharedJournal:
     # --- What was answered ------------------------------------------------------------------------
 
     def answered(self, call, reply):
+        """True if it shows what another client did and has not been told yet."""
         with self._lock:
             self.counts["acks"] += 1
+            floor = call.record.floor
             for complaint in call.judge(call, reply):
                 self.violations.append(f"{complaint}: {call.command} answered {reply!r:.200}, "
                                        f"when {call.known} was known")
+            own = reply == "OK" or isinstance(reply, list) and reply[0] == b"CLAIMED"
+            return call.record.floor > floor and not own
 
     def _judge_begin(self, call, reply):
         if isinstance(reply, ErrorReply):
@@ -288,18 +292,18 @@ class OncePerKey:
         self.name = name
         self.values_sent = set()
         self.winner = None
-        self.exists = False
+        self.floor = 0  # 1: it exists
 
     def set(self, value):
         self.values_sent.add(value)
-        return Call(self._judge_set, self, ["SET", self.name, value, "NX"], self.exists, 0,
+        return Call(self._judge_set, self, ["SET", self.name, value, "NX"], self.floor, 0,
                     value=value)
 
     def look(self):
-        return Call(self._judge_look, self, ["GET", self.name], self.exists, 0)
+        return Call(self._judge_look, self, ["GET", self.name], self.floor, 0)
 
     def _judge_set(self, call, reply):
-        self.exists = True
+        self.floor = 1
         if reply == "OK":
             yield from self._see(call.value)
         elif reply is not None:
@@ -319,4 +323,4 @@ class OncePerKey:
         if self.winner not in (None, value):
             yield f"two winners, the other is {self.winner}"
         self.winner = value
-        self.exists = True
+        self.floor = 1
