@@ -22,16 +22,20 @@ class MemoryMeter {
     explicit Share(MemoryMeter* meter) : meter_(meter) {}
     void Add(size_t bytes) { Tell(static_cast<int64_t>(bytes)); }
     void Subtract(size_t bytes) { Tell(-static_cast<int64_t>(bytes)); }
+    // What it stands for, told or not.
+    int64_t bytes() const { return told_ + untold_; }
 
    private:
     void Tell(int64_t bytes) {
       untold_ += bytes;
       if (untold_ < kTellBytes && untold_ > -kTellBytes) return;
       meter_->used_.fetch_add(untold_, std::memory_order_relaxed);
+      told_ += untold_;
       untold_ = 0;
     }
 
     MemoryMeter* meter_;
+    int64_t told_ = 0;
     int64_t untold_ = 0;
   };
 

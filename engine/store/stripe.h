@@ -86,6 +86,7 @@ class alignas(64) Stripe {
   uint64_t CopyFrom(uint64_t from, size_t count, const Moment& moment, std::string& keys,
                     std::vector<Copy>& copies) IDEM_EXCLUDES(mutex_);
   void AddStats(Stats& stats) const IDEM_EXCLUDES(mutex_);
+  // Stops the program if the structure is broken or a count is wrong. Linear; for tests.
   void CheckInvariants() const IDEM_EXCLUDES(mutex_);
 
   // --- The steps of a transaction over several stripes; the caller holds Lock() of all of them.
@@ -121,11 +122,13 @@ class alignas(64) Stripe {
       IDEM_REQUIRES(mutex_);
   bool TakeBlockLocked(Pending& pending) IDEM_REQUIRES(mutex_);
   bool TakeSlotLocked(Pending& pending) IDEM_REQUIRES(mutex_);
+  int64_t WheelTargetMsLocked() const IDEM_REQUIRES(mutex_);
   bool ScheduleLocked(uint32_t hash, int64_t deadline_ms, WheelMark& mark) IDEM_REQUIRES(mutex_);
   void WriteLocked(const Pending& pending, Lsn lsn) IDEM_REQUIRES(mutex_);
   void DropLocked(uint32_t hash, Ref ref) IDEM_REQUIRES(mutex_);
   void ExpireItemLocked(TimingWheel::Item item) IDEM_REQUIRES(mutex_);
   void CountLocked(const Image& image, Ref ref, int sign) IDEM_REQUIRES(mutex_);
+  size_t MemoryBytesLocked(const Image& image, Ref ref) const IDEM_REQUIRES(mutex_);
   void MeterIndexLocked() IDEM_REQUIRES(mutex_);
 
   const StripeShared& shared_;
@@ -136,6 +139,7 @@ class alignas(64) Stripe {
   MemoryMeter::Share meter_ IDEM_GUARDED_BY(mutex_);
   size_t index_bytes_ IDEM_GUARDED_BY(mutex_) = 0;  // of table and wheel, as metered
   int64_t now_ms_ IDEM_GUARDED_BY(mutex_) = 0;      // time never goes back in a stripe
+  int64_t wheel_ms_ IDEM_GUARDED_BY(mutex_) = 0;    // the wheel has come here; not after now
   Lsn removal_lsn_ IDEM_GUARDED_BY(mutex_) = 0;     // of the last removal: absences wait for it
   Stats counts_ IDEM_GUARDED_BY(mutex_);
 };

@@ -2,34 +2,46 @@
 #include <algorithm>
 #include <string>
 
+#include "base/check.h"
 #include "store/stripe.h"
 
 namespace idem::engine {
 namespace {
 
-// Far enough for 90 days; what waits longer is looked at in between.
-constexpr int64_t kAheadMsMax = int64_t{TimingWheel::kMaxAheadTicks / 2} * kTickMs;
-
-// The first tick that begins at or after the deadline.
-uint32_t TickOf(int64_t deadline_ms, int64_t now_ms) {
-  const int64_t due_ms = std::min(deadline_ms, now_ms + kAheadMsMax);
-  return static_cast<uint32_t>((due_ms + kTickMs - 1) / kTickMs);
-}
+// How far ahead of the wheel's time an item may wait: 99 days. What is due later is looked at in
+// between. Half of what the wheel can tell, because its time may be as far behind now.
+constexpr int64_t kAheadMsMax = int64_t{TimingWheel::kMaxAheadTicks / 2 - 1} * kTickMs;
 
 uint32_t TickAt(int64_t now_ms) { return static_cast<uint32_t>(now_ms / kTickMs); }
 
-int32_t Ticks(uint32_t from, uint32_t to) { return static_cast<int32_t>(to - from); }
+// The first tick that begins at or after `due_ms`.
+uint32_t TickAfter(int64_t due_ms) { return TickAt(due_ms + kTickMs - 1); }
+
+void CountEntry(const Image& image, int sign, Stats& counts) {
+  const uint64_t one = static_cast<uint64_t>(int64_t{sign});
+  if (image.kind == Kind::kRegister) {
+    counts.registers += one;
+    if (image.deadline_ms != 0) counts.registers_with_deadline += one;
+    return;
+  }
+  counts.records += one;
+  if (image.state == State::kInProgress) counts.in_progress += one;
+}
 
 }  // namespace
+
+// Where the wheel goes next. Ticks have 32 bits, so a long way (a recovered store is at 0, a
+// machine has slept for years) is gone in steps.
+int64_t Stripe::WheelTargetMsLocked() const { return std::min(now_ms_, wheel_ms_ + kAheadMsMax); }
 
 // An item that waits for a moment before the deadline, or little after it, serves; it finds its
 // entry by hash, so it serves even if the entry has moved.
 bool Stripe::ScheduleLocked(uint32_t hash, int64_t deadline_ms, WheelMark& mark) {
   if (deadline_ms == 0) return true;
-  const uint32_t now_tick = TickAt(now_ms_);
-  const uint32_t tick = TickOf(deadline_ms, now_ms_);
-  const int32_t slack = std::max(0, Ticks(now_tick, tick) / 16);
-  if (mark.scheduled && Ticks(tick, mark.tick) <= slack) return true;
+  const int64_t due_ms = std::clamp(deadline_ms, wheel_ms_, WheelTargetMsLocked() + kAheadMsMax);
+  const uint32_t tick = TickAfter(due_ms);
+  const int64_t slack_ticks = std::max<int64_t>(0, due_ms - now_ms_) / 16 / kTickMs;
+  if (mark.scheduled && static_cast<int32_t>(mark.tick - tick) <= slack_ticks) return true;
   if (!wheel_.Add({hash, tick})) return false;
   mark = {true, tick};
   return true;
@@ -38,33 +50,34 @@ bool Stripe::ScheduleLocked(uint32_t hash, int64_t deadline_ms, WheelMark& mark)
 bool Stripe::Expire(int64_t now_ms, size_t budget) {
   MutexLock lock(mutex_);
   now_ms_ = std::max(now_ms_, now_ms);
-  const bool done = wheel_.Advance(TickAt(now_ms_), budget, [this](TimingWheel::Item item) {
+  const int64_t target_ms = WheelTargetMsLocked();
+  const bool arrived = wheel_.Advance(TickAt(target_ms), budget, [this](TimingWheel::Item item) {
     mutex_.AssertHeld();
     ExpireItemLocked(item);
   });
+  if (arrived) wheel_ms_ = target_ms;
   MeterIndexLocked();
-  return done;
+  return arrived && wheel_ms_ == now_ms_;
 }
 
-// A stale item finds no entry that waits for its tick.
+// A stale item finds no entry that waits for its tick. Of several with one hash and one tick each
+// has an item of its own.
 void Stripe::ExpireItemLocked(TimingWheel::Item item) {
-  for (;;) {
-    const Table::Slot* slot = table_.Find(item.hash, [&](Ref ref) IDEM_NO_ANALYSIS {
-      const WheelMark mark = EntryWheelMark(arena_.At(ref));
-      return mark.scheduled && mark.tick == item.tick;
-    });
-    if (slot == nullptr) return;
-    char* const entry = arena_.At(slot->ref);
-    const int64_t deadline_ms = EntryDeadlineMs(entry);
-    if (deadline_ms != 0 && deadline_ms <= now_ms_) {
-      DropLocked(item.hash, slot->ref);
-      ++counts_.expired;
-      continue;
-    }
-    WheelMark mark;
-    (void)ScheduleLocked(item.hash, deadline_ms, mark);
-    SetEntryWheelMark(entry, mark);
+  const Table::Slot* slot = table_.Find(item.hash, [&](Ref ref) IDEM_NO_ANALYSIS {
+    const WheelMark mark = EntryWheelMark(arena_.At(ref));
+    return mark.scheduled && mark.tick == item.tick;
+  });
+  if (slot == nullptr) return;
+  char* const entry = arena_.At(slot->ref);
+  const int64_t deadline_ms = EntryDeadlineMs(entry);
+  if (deadline_ms != 0 && deadline_ms <= now_ms_) {
+    DropLocked(item.hash, slot->ref);
+    ++counts_.expired;
+    return;
   }
+  WheelMark mark;
+  (void)ScheduleLocked(item.hash, deadline_ms, mark);  // the wheel has room for one item again
+  SetEntryWheelMark(entry, mark);
 }
 
 absl::Status Stripe::Apply(uint32_t hash, const Image& image, Lsn lsn) {
@@ -121,18 +134,15 @@ uint64_t Stripe::CopyFrom(uint64_t from, size_t count, const Moment& moment, std
 }
 
 // What an entry takes: its block, and its part of a shared body.
-void Stripe::CountLocked(const Image& image, Ref ref, int sign) {
+size_t Stripe::MemoryBytesLocked(const Image& image, Ref ref) const {
   const size_t body_bytes = image.value_body == nullptr ? 0 : image.value_body->memory_bytes();
-  const size_t bytes = arena_.BlockBytes(ref) + body_bytes;
+  return arena_.BlockBytes(ref) + body_bytes;
+}
+
+void Stripe::CountLocked(const Image& image, Ref ref, int sign) {
+  const size_t bytes = MemoryBytesLocked(image, ref);
   sign > 0 ? meter_.Add(bytes) : meter_.Subtract(bytes);
-  const uint64_t one = static_cast<uint64_t>(int64_t{sign});
-  if (image.kind == Kind::kRegister) {
-    counts_.registers += one;
-    if (image.deadline_ms != 0) counts_.registers_with_deadline += one;
-    return;
-  }
-  counts_.records += one;
-  if (image.state == State::kInProgress) counts_.in_progress += one;
+  CountEntry(image, sign, counts_);
 }
 
 void Stripe::MeterIndexLocked() {
@@ -195,8 +205,23 @@ void Stripe::AddStats(Stats& stats) const {
 
 void Stripe::CheckInvariants() const {
   MutexLock lock(mutex_);
+  arena_.CheckInvariants();
   table_.CheckInvariants();
   wheel_.CheckInvariants();
+  Stats counts;
+  size_t bytes = index_bytes_;
+  for (uint64_t from = 0; from < Table::kEnd;) {
+    from = table_.VisitFrom(from, kPageBytes, [&](Ref ref) IDEM_NO_ANALYSIS {
+      const Image image = ReadEntry(arena_.At(ref));
+      IDEM_CHECK(!image.key.empty() && EntryBytes(image) <= arena_.BlockBytes(ref));
+      bytes += MemoryBytesLocked(image, ref);
+      CountEntry(image, +1, counts);
+    });
+  }
+  IDEM_CHECK(meter_.bytes() == static_cast<int64_t>(bytes));
+  IDEM_CHECK(counts.records == counts_.records && counts.registers == counts_.registers);
+  IDEM_CHECK(counts.registers_with_deadline == counts_.registers_with_deadline);
+  IDEM_CHECK(counts.in_progress == counts_.in_progress);
 }
 
 }  // namespace idem::engine
