@@ -11,7 +11,7 @@ namespace {
 
 constexpr int64_t kStartOf2025Ms = 1'735'689'600'000;
 constexpr Token kTokenLimit = Token{1} << 53;
-constexpr int kTokensPerSecondBits = 22;
+constexpr int kTokensPerMsBits = 12;
 
 class MemoryLog final : public Log {
  public:
@@ -48,8 +48,8 @@ class MemoryLog final : public Log {
 };
 
 TokenRange TokensFrom(int64_t wall_ms) {
-  const int64_t seconds = std::max<int64_t>(0, (wall_ms - kStartOf2025Ms) / 1000);
-  const Token first = std::max<Token>(1, static_cast<Token>(seconds) << kTokensPerSecondBits);
+  const int64_t since_ms = std::max<int64_t>(0, wall_ms - kStartOf2025Ms);
+  const Token first = std::max<Token>(1, static_cast<Token>(since_ms) << kTokensPerMsBits);
   return {std::min(first, kTokenLimit), kTokenLimit};
 }
 
