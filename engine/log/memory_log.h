@@ -1,6 +1,6 @@
 // No log at all: Durability::kMemory. What is appended is committed at once and gone at close.
 //
-// Tokens still rise over restarts, because they start from the wall clock: (milliseconds since 2025)
+// Tokens still rise over restarts, because they start from the wall clock: milliseconds since 2025,
 // << 12. That holds as long as the clock does not go back and fewer than four million tokens a
 // second are handed out; 53 bits last until 2094.
 //

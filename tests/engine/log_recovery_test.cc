@@ -293,7 +293,7 @@ TEST_F(LogRecoveryTest, TakesAnotherSegmentSize) {
   Open();
   test_.PrepareSegment();
   AppendAndCommit(3);
-  for (const uint64_t segment_bytes : {128 << 10, 40 << 10, 100'000}) {
+  for (const uint64_t segment_bytes : {131'072u, 40'960u, 100'000u}) {
     test_.PowerCut();
     test_.options.segment_bytes = segment_bytes;
     Open();

@@ -135,8 +135,9 @@ TEST(RecordTest, ComesBackAsItWas) {
   for (const Image& image : AllImages()) {
     const std::string bytes = Encoded(image);
     EXPECT_LE(bytes.size(), MaxRecordBytes(image.key.size(), image.value.size()));
+    const std::string followed = bytes + "next";
     Image decoded;
-    const absl::StatusOr<size_t> length = DecodeRecord(bytes + "next", decoded);
+    const absl::StatusOr<size_t> length = DecodeRecord(followed, decoded);
     ASSERT_TRUE(length.ok()) << length.status();
     EXPECT_EQ(*length, bytes.size());
     ExpectEqual(decoded, image);
@@ -284,8 +285,6 @@ TEST(RecordTest, RefusesAKeyThatIsTooLong) {
   Image decoded;
   EXPECT_TRUE(absl::IsDataLoss(DecodeRecord(bytes, decoded).status()));
 }
-
-using RecordDeathTest = testing::Test;
 
 // What could not be read again is not written in the first place.
 TEST(RecordDeathTest, WritesNothingThatItWouldRefuse) {
