@@ -1,20 +1,13 @@
 #include "server/gated_output.h"
 
+#include "server/clear_and_trim.h"
+
 namespace idem::server {
 namespace {
 
 constexpr size_t kKeptBytes = 4096;  // capacity that an idle connection keeps
 constexpr size_t kKeptGates = 64;
 constexpr size_t kCompactBytes = 256 << 10;
-
-template <typename Container>
-void ClearAndTrim(Container* container, size_t kept) {
-  if (container->capacity() > kept) {
-    Container().swap(*container);
-  } else {
-    container->clear();
-  }
-}
 
 }  // namespace
 

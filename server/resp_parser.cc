@@ -6,6 +6,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "server/clear_and_trim.h"
 
 namespace idem::server {
 
@@ -107,15 +108,6 @@ bool TakeWordWithQuotes(std::string_view* text, std::string* out) {
 bool IsHttp(std::string_view line) {
   const absl::string_view text(line.data(), line.size());
   return absl::StartsWithIgnoreCase(text, "POST ") || absl::StartsWithIgnoreCase(text, "Host:");
-}
-
-template <typename Container>
-void ClearAndTrim(Container* container, size_t kept) {
-  if (container->capacity() > kept) {
-    Container().swap(*container);
-  } else {
-    container->clear();
-  }
 }
 
 }  // namespace
