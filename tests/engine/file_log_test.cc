@@ -2,7 +2,9 @@
 #include "log/file_log.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -42,6 +44,39 @@ TEST_F(FileLogTest, CommitsManyAppendsWithOneSync) {
   EXPECT_TRUE(test_.Commit());
   EXPECT_EQ(log_->stats().syncs, syncs + 1);
   EXPECT_EQ(log_->stats().batches, 1u);
+}
+
+TEST_F(FileLogTest, AcknowledgesNoMoreThanTheBatchThatWasSynced) {
+  test_.options.segment_bytes = 1 << 20;
+  test_.options.backlog_bytes = 1 << 20;
+  Open();
+  for (int i = 0; i < 5000; ++i) ASSERT_NE(test_.AppendSome(1), 0u);
+  EXPECT_TRUE(log_->Step(Store::StepKind::kCommit));
+  EXPECT_EQ(log_->committed(), 4096u);
+  EXPECT_TRUE(log_->WaitCommitted(4096).ok());
+  EXPECT_EQ(log_->committed(), 4096u) << "nobody asked for more";
+  Reopen();
+  EXPECT_EQ(test_.last_recovered, 4096u);
+}
+
+TEST_F(FileLogTest, WorksOnTheFilesOfTheSystem) {
+  const std::filesystem::path path =
+      testing::TempDir() + "idem_file_log_" + std::to_string(getpid());
+  std::filesystem::remove_all(path);
+  test_.options.directory = path / "made" / "here";
+  test_.options.file_system = FileSystem::System();
+  for (int life = 0; life < 4; ++life) {
+    Open();
+    EXPECT_EQ(test_.recovered, test_.appended);
+    for (int i = 0; i < 20; ++i) {
+      test_.PrepareSegment();
+      test_.AppendSome(3000);
+      ASSERT_TRUE(test_.Commit());
+    }
+    ASSERT_TRUE(life % 2 == 0 || log_->Close().ok());
+    test_.log.reset();
+  }
+  std::filesystem::remove_all(path);
 }
 
 TEST_F(FileLogTest, AnAppendOfSeveralComesBackWholeOrNotAtAll) {

@@ -38,6 +38,7 @@ class LogRecoveryDamageTest : public testing::Test {
     AppendTwo(log);
     rotated_ = {log.Files(), log.appended, log.LastAppended() - 2};
     log.PrepareSegment();
+    prepared_ = {log.Files(), log.appended, log.LastAppended()};
     AppendTwo(log);
     killed_ = {log.Files(), log.appended, log.LastAppended() - 2};
     ASSERT_TRUE(log.log->Close().ok());
@@ -95,9 +96,10 @@ class LogRecoveryDamageTest : public testing::Test {
   }
 
   using Records = std::map<Lsn, std::string>;
-  State rotated_;  // the log has gone on into the spare, and no manifest says so yet
-  State killed_;   // two segments and a new spare; the last batch is not proved durable
-  State stopped_;  // the same after a clean stop: all is
+  State rotated_;   // the log has gone on into the spare, and no manifest says so yet
+  State prepared_;  // there is a new spare, and its manifest tells what was durable then
+  State killed_;    // two segments and a new spare; the last batch is not proved durable
+  State stopped_;   // the same after a clean stop: all is
   int refused_ = 0;
   int cut_ = 0;
   int exact_ = 0;
@@ -106,8 +108,9 @@ class LogRecoveryDamageTest : public testing::Test {
 TEST_F(LogRecoveryDamageTest, TheFilesAreAsMeant) {
   EXPECT_EQ(rotated_.files.size(), 3u) << "a manifest, two segments";
   EXPECT_EQ(killed_.files.size(), 4u) << "and a spare";
-  for (const State* state : {&rotated_, &killed_, &stopped_}) CheckFiles(*state, state->files);
-  EXPECT_EQ(exact_, 3);
+  for (const State* state : {&rotated_, &prepared_, &killed_, &stopped_})
+    CheckFiles(*state, state->files);
+  EXPECT_EQ(exact_, 4);
 }
 
 TEST_F(LogRecoveryDamageTest, EveryBitFlipped) {
@@ -128,6 +131,12 @@ TEST_F(LogRecoveryDamageTest, EveryByteAfterARotation) {
   EXPECT_GT(refused_, cut_);
 }
 
+TEST_F(LogRecoveryDamageTest, EveryByteAfterAManifest) {
+  InvertEveryByte(prepared_);
+  EXPECT_EQ(cut_, 0);
+  EXPECT_GT(refused_, exact_);
+}
+
 // There is no doubt left: what is hit is refused, or was not needed.
 TEST_F(LogRecoveryDamageTest, EveryByteAfterACleanStop) {
   InvertEveryByte(stopped_);
@@ -136,7 +145,7 @@ TEST_F(LogRecoveryDamageTest, EveryByteAfterACleanStop) {
 }
 
 TEST_F(LogRecoveryDamageTest, EveryTruncationAndAByteTooMuch) {
-  for (const State* state : {&rotated_, &killed_, &stopped_}) {
+  for (const State* state : {&rotated_, &prepared_, &killed_, &stopped_}) {
     for (const auto& [name, contents] : state->files) {
       for (size_t length = 0; length < contents.size(); length += 97) {
         Check(*state, name, contents.substr(0, length));
@@ -148,7 +157,7 @@ TEST_F(LogRecoveryDamageTest, EveryTruncationAndAByteTooMuch) {
 }
 
 TEST_F(LogRecoveryDamageTest, EveryPieceZeroed) {
-  for (const State* state : {&rotated_, &killed_, &stopped_}) {
+  for (const State* state : {&rotated_, &prepared_, &killed_, &stopped_}) {
     for (const auto& [name, contents] : state->files) {
       for (size_t at = 0; at < contents.size(); at += 256) {
         for (const size_t length : {512ul, kBlockBytes - at % kBlockBytes, contents.size() - at}) {
