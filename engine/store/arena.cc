@@ -107,6 +107,14 @@ void Arena::Unlink(uint32_t index) {
   (page.previous != 0 ? pages_[page.previous].next : with_room_[page.size_class]) = page.next;
 }
 
+size_t Arena::CountBlocks() const {
+  size_t count = 0;
+  for (size_t index = 1; index < pages_.size(); ++index) {
+    if (bases_[index] != nullptr) count += pages_[index].live;
+  }
+  return count;
+}
+
 size_t Arena::CountFreed(uint32_t index) const {
   const Page& page = pages_[index];
   size_t count = 0;

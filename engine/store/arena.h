@@ -45,6 +45,8 @@ class Arena {
   static size_t BlockBytesFor(size_t bytes) { return ClassBytes(ClassOf(bytes)); }
   size_t BlockBytes(Ref ref) const { return ClassBytes(pages_[ref >> kUnitBits].size_class); }
 
+  // Linear in pages; for tests.
+  size_t CountBlocks() const;
   // Stops the program if the structure is broken. Linear; for tests.
   void CheckInvariants() const;
 

@@ -120,7 +120,7 @@ void Stripe::TakeLocked(const Call& call, const Moment& moment, Token old_token,
 bool Stripe::TakeMemoryLocked(const Call& call, const Moment& moment, Pending& pending) {
   Image& next = pending.next;
   const bool finishes = FinishesClaim(call.request->op);
-  const bool new_value = next.value.data() == call.request->value.data();
+  const bool new_value = next.value_body == nullptr;  // the old entry's stands in one already
   if (new_value && next.value.size() > kInlineValueBytesMax) {
     next.value_body = call.body.get();
     if (next.value_body != nullptr) {
@@ -149,7 +149,8 @@ bool Stripe::TakeBlockLocked(Pending& pending) {
   if (pending.new_ref == 0) return false;
   if (pending.old_ref == 0) return TakeSlotLocked(pending);
   pending.mark = EntryWheelMark(arena_.At(pending.old_ref));
-  // Without memory for its item an entry is freed when it is next looked at.
+  // Without memory for a new item the one that waits must do, be it late; if there is none, the
+  // entry is freed when its key is used again.
   (void)ScheduleLocked(pending.hash, pending.next.deadline_ms, pending.mark);
   return true;
 }

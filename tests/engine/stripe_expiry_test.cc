@@ -143,6 +143,7 @@ TEST_F(StripeExpiryTest, EachSliceIsBounded) {
 }
 
 TEST_F(StripeExpiryTest, WhatWasAppliedTooLateIsFreedInSlices) {
+  one_.Advance(500 * kDayMs);
   one_.ExpireAll();
   Image image;
   image.kind = Kind::kRegister;

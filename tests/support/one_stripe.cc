@@ -32,7 +32,11 @@ uint32_t OneStripe::HashOf(std::string_view key) const {
 }
 
 Moment OneStripe::moment() const {
-  return {.now_ms = now_ms, .grace_end_ms = grace_end_ms, .defaults = &defaults, .secret = &secret};
+  return {.now_ms = now_ms,
+          .wall_ms = kWallMsAtStart + now_ms,
+          .grace_end_ms = grace_end_ms,
+          .defaults = &defaults,
+          .secret = &secret};
 }
 
 Call OneStripe::Prepare(const Request& request) {

@@ -42,7 +42,6 @@ class OneStripe {
   // As the store would do it, with as much room in the log as the request can need.
   Reply Do(const Request& request);
   Reply Do(std::string_view key, Request request);
-  // The three ways in, one by one.
   Call Prepare(const Request& request);
   Moment moment() const;
   absl::Status Apply(const Image& image, Lsn lsn);
@@ -61,7 +60,9 @@ class OneStripe {
   // Entries, expired ones that are not freed yet included.
   uint64_t entries() const { return stats().records + stats().registers; }
 
-  int64_t now_ms = 1'000'000;
+  static constexpr int64_t kWallMsAtStart = 1'800'000'000'000;
+
+  int64_t now_ms = 1'000'000;  // store time; claims are all younger than the open, which was at 0
   int64_t grace_end_ms = 0;
   // Hashes that a test chooses; any other key has the hash of its bytes.
   std::map<std::string, uint32_t, std::less<>> hashes;
