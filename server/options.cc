@@ -172,8 +172,8 @@ absl::Status SetDirectory(Options* store) {
   if (store->durability == Durability::kMemory) return absl::OkStatus();
   store->directory = absl::GetFlag(FLAGS_dir);
   if (!store->directory.empty()) return absl::OkStatus();
-  absl::StatusOr<std::string> directory = DefaultDirectory();
-  if (directory.ok()) store->directory = *std::move(directory);
+  const absl::StatusOr<std::string> directory = DefaultDirectory();
+  if (directory.ok()) store->directory = *directory;
   return directory.status();
 }
 

@@ -143,12 +143,12 @@ void RunGetKeys(Call& call, RespWriter& out) {
                          : "ERR Invalid command specified");
   }
   if (command->keys.first == 0) return out.Error("ERR The command has no key arguments");
-  const auto count = static_cast<int>(args.size());
-  const int last = command->keys.last < 0 ? count + command->keys.last : command->keys.last;
-  out.Array(static_cast<size_t>((last - command->keys.first) / command->keys.step + 1));
-  for (int i = command->keys.first; i <= last; i += command->keys.step) {
-    out.Bulk(args[static_cast<size_t>(i)]);
-  }
+  const auto [first, last_given, step] = command->keys;
+  const int last = last_given < 0 ? static_cast<int>(args.size()) + last_given : last_given;
+  std::vector<std::string_view> keys;
+  for (int i = first; i <= last; i += step) keys.push_back(args[static_cast<size_t>(i)]);
+  out.Array(keys.size());
+  for (const std::string_view key : keys) out.Bulk(key);
 }
 
 constexpr uint32_t kFlags = kLoading | kStale;

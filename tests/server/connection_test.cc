@@ -195,7 +195,9 @@ TEST_F(ConnectionTest, WhatIsCutOffAtAFullBacklogIsNotLost) {
   for (int i = 0; i < 40; ++i) pipeline += Encode({"SET", "k" + std::to_string(i), value});
   // A quoted inline word, a command that runs alone and half a command behind the pause.
   pipeline += "SET \"last one\" 'x y'\r\n" + Encode({"DBSIZE"}) + "*2\r\n$3\r\nGE";
+  client_.Send({"SET", "k0", "v"});  // a batch of any size passes an empty backlog
   client_.Feed(pipeline);
+  EXPECT_FALSE(client_.connection().wants_input());
   std::string received;
   for (int i = 0; i < 100 && client_.connection().waits_for_commit(); ++i) {
     server_.Commit();
@@ -204,6 +206,26 @@ TEST_F(ConnectionTest, WhatIsCutOffAtAFullBacklogIsNotLost) {
   client_.Feed("T\r\n$8\r\nlast one\r\n");
   received += client_.Receive();
   EXPECT_TRUE(received.ends_with("+OK\r\n:41\r\n$3\r\nx y\r\n")) << received;
+}
+
+// The parser has begun the last command when the ones before it turn out to find no room.
+TEST_F(ConnectionTest, HalfACommandBehindAFullBacklogIsParsedAgain) {
+  const std::string value(4000, 'v');
+  std::string pipeline;
+  for (int i = 0; i < 40; ++i) pipeline += Encode({"SET", "k" + std::to_string(i), value});
+  client_.Send({"SET", "k0", "v"});  // a batch of any size passes an empty backlog
+  client_.Feed(pipeline + "*2\r\n$3\r\nGET\r\n$3\r\nk");
+  EXPECT_FALSE(client_.connection().wants_input());
+  std::string received;
+  for (int i = 0; i < 100 && client_.connection().waits_for_commit(); ++i) {
+    server_.Commit();
+    received += client_.Receive();
+  }
+  client_.Feed("39\r\n");
+  received += client_.Receive();
+  std::string expected;
+  for (int i = 0; i < 41; ++i) expected += "+OK\r\n";
+  EXPECT_EQ(received, expected + Bulk(value));
 }
 
 TEST_F(ConnectionTest, AFullBacklogOfOneConnectionPausesTheOthers) {

@@ -219,6 +219,7 @@ TEST_F(EventLoopTest, ManyClientsOnTwoLoopsEachReadTheirOwnWrites) {
   constexpr int kClients = 8;
   const int64_t rounds = TestSize(400);
   std::vector<std::thread> threads;
+  threads.reserve(kClients);
   for (int who = 0; who < kClients; ++who) {
     threads.emplace_back([this, who, rounds] {
       TcpClient client(port_);
@@ -243,6 +244,7 @@ TEST_F(EventLoopTest, ManyClientsOnTwoLoopsEachReadTheirOwnWrites) {
 TEST_F(EventLoopTest, DrainAnswersWhatWasExecuted) {
   Start(2, Durability::kAlways);
   std::vector<std::unique_ptr<TcpClient>> clients;
+  clients.reserve(20);
   for (int i = 0; i < 20; ++i) {
     clients.push_back(std::make_unique<TcpClient>(port_));
     clients.back()->Send({"PING"});
