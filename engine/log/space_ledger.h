@@ -5,12 +5,12 @@
 // spare. What is needed in all is no more than the larger of the two rooms, so it is met by one of
 // them, or by the first together with less than all of the second.
 //
-// Every batch wastes up to one block: a header, and padding to the next one. How many batches the
-// bytes of a reservation will be spread over nobody knows beforehand, because the committer takes
-// the batch that is being filled whenever it is free. So it is charged for two, and for as many as
-// could become full; and when space is so short that one more would not fit, the committer leaves
-// that batch alone until the reservations are given back (MayTakeTail). They are soon: who holds
-// one waits for nothing.
+// Every batch wastes up to one block: a header, and padding to the next one. Over how many batches
+// the bytes of a reservation will be spread nobody knows beforehand, because the committer takes
+// the batch that is being filled whenever it is free. So a reservation is charged for one new batch
+// and for those that could become full; and the committer leaves the batch that is being filled
+// alone while space is so short that one more would not fit (MayTakeTail), until reservations have
+// been given back. They are soon: who holds one waits for nothing.
 //
 // Thread rule: none; the owner locks.
 #ifndef IDEM_LOG_SPACE_LEDGER_H_
@@ -28,13 +28,13 @@ class SpaceLedger {
  public:
   // What a batch takes beside its records, at most.
   static constexpr uint64_t kBatchOverheadMax = kBatchHeaderBytes + kBlockBytes - 1;
-  // Two batches of which the first was full hold more than twice this (batch.h): 1 MiB, or 4096
-  // records of at least 19 bytes.
+  // A batch that was full and the next append hold more than 90 KB together: 1 MiB, or 4096 records
+  // of 22 bytes or more. So of n bytes at most n / 45,000 batches become full.
   static constexpr uint64_t kFullBatchBytesMin = 32 << 10;
 
   // Space for appends of `bytes` in all, whatever batches they end up in.
   static constexpr uint64_t SpaceFor(uint64_t bytes) {
-    return bytes + kBatchOverheadMax * (2 + bytes / kFullBatchBytesMin);
+    return bytes + kBatchOverheadMax * (1 + bytes / kFullBatchBytesMin);
   }
 
   // `segment_room` is what a new segment takes, its header not counted.

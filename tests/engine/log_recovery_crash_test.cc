@@ -225,14 +225,23 @@ TEST(LogRecoveryCrashTest, SurvivesACrashAtEveryCallOfARecovery) {
 
 // --- a power cut that leaves some of what was not synced
 
-// Any sectors of `seen` instead of those `on_disk`.
+// Any sectors of `seen` instead of those `on_disk`; in some blocks that differ the write was torn,
+// and nothing of them can be read.
 std::string MixSectors(const std::string& seen, const std::string& on_disk,
                        std::mt19937_64& random) {
   constexpr size_t kSectorBytes = 512;
+  constexpr size_t kDeviceBlockBytes = 4096;
   std::string mixed = random() % 2 == 0 ? seen : on_disk;
   const size_t common = std::min(seen.size(), on_disk.size());
   for (size_t at = 0; at < common; at += kSectorBytes) {
     mixed.replace(at, kSectorBytes, random() % 2 == 0 ? seen : on_disk, at, kSectorBytes);
+  }
+  for (size_t at = 0; at < common; at += kDeviceBlockBytes) {
+    if (seen.compare(at, kDeviceBlockBytes, on_disk, at, kDeviceBlockBytes) == 0) continue;
+    if (random() % 4 != 0) continue;
+    for (size_t i = at; i < std::min(at + kDeviceBlockBytes, common); ++i) {
+      mixed[i] = static_cast<char>(random());
+    }
   }
   return mixed;
 }
