@@ -220,6 +220,22 @@ TEST_F(FileLogTest, ACleanStopLeavesNothingToDoubt) {
   EXPECT_EQ(log_->stats().torn_tails_cut, 0u);
 }
 
+TEST_F(FileLogTest, ACleanStopSyncsAlsoWhereNoSealFits) {
+  Open(Durability::kOs);
+  test_.PrepareSegment();
+  test_.AppendSome(30'000);
+  EXPECT_TRUE(test_.Commit());
+  const size_t left = (64 << 10) - log_->stats().bytes_written;
+  EXPECT_NE(test_.Append(Register("key", std::string(left - 72 - 18 - 3, 'v'))), 0u);
+  EXPECT_TRUE(test_.Commit());
+  EXPECT_EQ(log_->stats().bytes_written, 64u << 10) << "to the last byte";
+  EXPECT_EQ(log_->synced(), 0u);
+  EXPECT_TRUE(log_->Close().ok());
+  EXPECT_EQ(log_->stats().bytes_written, 64u << 10);
+  Reopen();
+  EXPECT_EQ(test_.recovered, test_.appended);
+}
+
 TEST_F(FileLogTest, ManyQuickRestartsLeaveNoMoreFilesThanOne) {
   for (int life = 0; life < 40; ++life) {
     Open();
