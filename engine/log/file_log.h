@@ -27,6 +27,8 @@ namespace idem::engine {
 //     also when nothing is left to commit and only the next segment is missing. The listener is
 //     called then, too.
 //   * Who holds a reservation must not wait for a commit before he has released it.
+//   * Release may call the listener, so it is called with no lock held, too.
+//   * Reserve says kNoSpace for what does not fit into one segment; it never will.
 //   * The destructor without Close leaves the files as a kill would.
 absl::StatusOr<OpenedLog> OpenFileLog(const Options& options, const ReplayVisitor& visitor);
 
