@@ -87,14 +87,15 @@ class TestLog {
   }
   void PrepareSegment() { log->Step(Store::StepKind::kPrepareSegment); }
 
-  // The process is gone, and what is not on disk too.
+  // The process is gone, and what is not on disk too. Its threads first: what they go on to open or
+  // rename would reach the files of the next life.
   void PowerCut() {
-    files.Crash();
     log.reset();
+    files.Crash();
   }
   void Kill() {
-    files.Kill();
     log.reset();
+    files.Kill();
   }
 
   static std::string Encoded(const Image& image) {
