@@ -15,6 +15,7 @@ namespace {
 
 // Requests that share one reservation of log room, and one look at the clock.
 constexpr size_t kBatch = 64;
+constexpr size_t kScanMax = 1000;
 
 bool MayChange(const Request& request) { return request.op != Op::kGet; }
 
@@ -179,22 +180,22 @@ size_t Core::ExecuteBatch(std::span<const Request> requests, std::span<Reply> re
   return requests.size();
 }
 
-// Once more, with room for a record as large as there can be.
+// Once more, with room for the value that stands there; others may make it longer meanwhile.
 bool Core::ExecuteLarge(engine::Call& call, uint64_t hash, const Moment& moment, Reply& reply) {
-  const size_t bytes = MaxRecordBytes(call.request->key.size(), defaults_.response_bytes_max);
-  const Log::Room room = log_->Reserve(bytes);
-  if (room == Log::Room::kBacklogFull) return false;
-  call.room = room;
-  call.value_room = std::max<size_t>(defaults_.response_bytes_max, kInlineValueBytesMax);
-  reply = Reply{};
-  StripeOf(hash).Execute(call, moment, reply);
-  if (room == Log::Room::kGranted) log_->Release(bytes);
+  for (bool done = false; !done;) {
+    const size_t bytes = MaxRecordBytes(call.request->key.size(), call.value_room);
+    call.room = log_->Reserve(bytes);
+    if (call.room == Log::Room::kBacklogFull) return false;
+    reply = Reply{};
+    done = StripeOf(hash).Execute(call, moment, reply);
+    if (call.room == Log::Room::kGranted) log_->Release(bytes);
+  }
   return true;
 }
 
 absl::Status Core::Call(const Request& request, Reply& reply) {
   while (ExecuteAppending({&request, 1}, {&reply, 1}) == 0) {
-    const absl::Status status = log_->WaitCommitted(log_->committed() + 1);
+    absl::Status status = log_->WaitCommitted(log_->committed() + 1);
     if (!status.ok()) return status;
   }
   return log_->WaitCommitted(reply.lsn);
@@ -205,6 +206,7 @@ uint64_t Core::Scan(uint64_t cursor, size_t count,
   std::string keys;
   std::vector<Stripe::Copy> copies;
   const Moment moment = Now();
+  count = std::clamp<size_t>(count, 1, kScanMax);
   size_t stripe = static_cast<size_t>(cursor >> 32);
   uint64_t from = cursor & 0xffffffff;
   while (stripe < stripes_.size() && copies.size() < count) {
@@ -218,7 +220,7 @@ uint64_t Core::Scan(uint64_t cursor, size_t count,
     visit({std::string_view(keys).substr(key_start, copy.key_end - key_start), &copy.about});
     key_start = copy.key_end;
   }
-  return stripe == stripes_.size() ? 0 : (uint64_t{stripe} << 32) | from;
+  return stripe < stripes_.size() ? (uint64_t{stripe} << 32) | from : 0;
 }
 
 Stats Core::GetStats() const {

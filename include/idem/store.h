@@ -47,7 +47,7 @@ class Store {
   // Errors: kInvalidArgument (an option, named), kAlreadyExists (the directory is in use; says by
   // whom), kPermissionDenied, kResourceExhausted (no space), kDataLoss (damage in data known
   // durable: names file and offset, nothing was changed), kFailedPrecondition (a newer format).
-  static absl::StatusOr<std::unique_ptr<Store>> Open(Options options);
+  static absl::StatusOr<std::unique_ptr<Store>> Open(const Options& options);
   // Commits what was appended and marks a clean stop. What runs stays claimed.
   ~Store();
   Store(const Store&) = delete;
