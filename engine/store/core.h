@@ -6,7 +6,6 @@
 #ifndef IDEM_STORE_CORE_H_
 #define IDEM_STORE_CORE_H_
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <span>
@@ -75,6 +74,8 @@ class Core {
   engine::Call Prepare(const Request& request, uint64_t hash, Log::Room room) const;
   size_t RoomFor(std::span<const Request> requests) const;
   void PrepareAll(std::span<const Request> requests, Transaction& transaction);
+  static size_t RoomFor(const Transaction& transaction);
+  static bool NeedsRoom(const Transaction& transaction);
   void LockAndExecute(Transaction& transaction, std::span<Reply> replies);
   void Abandon(Transaction& transaction, std::span<Reply> replies);
   void Install(Transaction& transaction, std::span<Reply> replies);
@@ -93,7 +94,6 @@ class Core {
   std::unique_ptr<Log> log_;
   std::unique_ptr<TokenSource> tokens_;
   std::vector<std::unique_ptr<Stripe>> stripes_;
-  std::atomic<size_t> next_to_expire_{0};
 
   struct Listener {
     int id;

@@ -69,10 +69,8 @@ absl::StatusOr<Replay> Store::Once(std::string_view key, const Fingerprint& fing
   }
   const absl::Status completed = claim->Complete(*response);
   if (completed.ok()) return FreshReplay(*response, RetentionMs(*core_, options));
-  if (!absl::IsAborted(completed)) return completed;
-  absl::StatusOr<Answer> settled = Begin(key, fingerprint, options);
-  if (!settled.ok()) return settled.status();
-  if (Replay* replay = std::get_if<Replay>(&*settled)) return std::move(*replay);
+  // The work has settled the claim itself. To ask with Begin might claim the key for nobody.
+  if (absl::IsAborted(completed)) return FinishOf(*claim);
   return completed;
 }
 

@@ -28,12 +28,12 @@ void PagePool::Give(char* page) {
   free_count_.store(free_.size(), std::memory_order_relaxed);
 }
 
-void PagePool::AddRegion() {
+bool PagePool::AddRegion(size_t pages_wanted) {
   MutexLock growth(growth_mutex_);
-  if (free_count_.load(std::memory_order_relaxed) >= kPagesStandingBy) return;
+  if (free_count_.load(std::memory_order_relaxed) >= pages_wanted) return true;
   // Twice the size, to cut an aligned region from it; what is never touched costs no memory.
   void* memory = AllocateOrNull(2 * kRegionBytes);
-  if (memory == nullptr) return;
+  if (memory == nullptr) return false;
   const uintptr_t start =
       (reinterpret_cast<uintptr_t>(memory) + kRegionBytes - 1) & ~uintptr_t{kRegionBytes - 1};
   char* region = reinterpret_cast<char*>(start);
@@ -45,6 +45,7 @@ void PagePool::AddRegion() {
     free_.push_back(region + at - kPageBytes);
   }
   free_count_.store(free_.size(), std::memory_order_relaxed);
+  return true;
 }
 
 }  // namespace idem::engine

@@ -26,10 +26,13 @@ class PagePool {
   PagePool(const PagePool&) = delete;
   PagePool& operator=(const PagePool&) = delete;
 
-  // Sees to it that some pages stand by. Call without any lock, before each operation; costs one
-  // load while they do. Without memory it does nothing, and Take fails when the last one is gone.
-  void Refill() {
-    if (free_count_.load(std::memory_order_relaxed) < kPagesStandingBy) AddRegion();
+  // Sees to it that pages stand by for `requests` requests, beside some for other threads. Call
+  // without any lock, before each operation; costs one load while they do. Without memory it does
+  // nothing, and Take fails when the last one is gone.
+  void Refill(size_t requests = 1) {
+    const size_t pages = kPagesStandingBy + requests * kPagesPerRequest;
+    while (free_count_.load(std::memory_order_relaxed) < pages && AddRegion(pages)) {
+    }
   }
 
   // A page of kPageBytes, aligned to it, contents undefined; null if there is none.
@@ -38,9 +41,11 @@ class PagePool {
 
  private:
   static constexpr size_t kRegionBytes = 2 << 20;
-  static constexpr size_t kPagesStandingBy = 64;
+  static constexpr size_t kPagesStandingBy = 62;
+  static constexpr size_t kPagesPerRequest = 2;  // of the arena, and of the table
 
-  void AddRegion();
+  // False: no memory.
+  bool AddRegion(size_t pages_wanted);
 
   Mutex growth_mutex_;  // one thread at a time asks the system
   Mutex mutex_;

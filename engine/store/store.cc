@@ -114,6 +114,21 @@ absl::Status Store::Settle(const Request& request) {
   return called.ok() ? StatusOf(reply) : called;
 }
 
+// kAborted: the claim has not finished. What has its token has its fingerprint, too.
+absl::StatusOr<Replay> Store::FinishOf(const Claim& claim) {
+  Request request;
+  request.op = Op::kGet;
+  request.kind = Kind::kRecord;
+  request.key = claim.key();
+  request.want_value = true;
+  Reply reply;
+  absl::Status called = core_->Call(request, reply);
+  if (!called.ok()) return called;
+  const bool finished = reply.state == State::kCompleted || reply.state == State::kFailedFinal;
+  if (finished && reply.token == claim.token()) return ReplayOf(std::move(reply));
+  return absl::AbortedError("the claim was settled for retry meanwhile");
+}
+
 absl::Status Store::Forget(std::string_view key, bool force) {
   Request request;
   request.op = Op::kRemove;

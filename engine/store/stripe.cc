@@ -40,12 +40,12 @@ Stripe::~Stripe() {
   }
 }
 
-bool Stripe::Execute(const Call& call, const Moment& moment, Reply& reply) {
+bool Stripe::Execute(Call& call, const Moment& moment, Reply& reply) {
   MutexLock lock(mutex_);
   Pending pending;
   PrepareLocked(call, moment, pending, reply);
   if (pending.needs_room) return false;
-  CountReplyLocked(*call.request, reply);
+  CountReplyLocked(pending, reply);
   if (pending.change == Change::kNone) return true;
   reply.lsn = shared_.log->Append({&pending.next, 1});
   InstallLocked(pending, reply.lsn);
@@ -68,7 +68,7 @@ Moment Stripe::MomentLocked(const Moment& moment) {
   return exact;
 }
 
-void Stripe::PrepareLocked(const Call& call, const Moment& moment, Pending& pending, Reply& reply) {
+void Stripe::PrepareLocked(Call& call, const Moment& moment, Pending& pending, Reply& reply) {
   const Request& request = *call.request;
   const Moment now = MomentLocked(moment);
   const Ref ref = FindLocked(request.key, call.hash);
@@ -83,7 +83,7 @@ void Stripe::PrepareLocked(const Call& call, const Moment& moment, Pending& pend
 }
 
 // Takes what the change needs: room in the log, a token, memory. Without it the request is refused.
-void Stripe::TakeLocked(const Call& call, const Moment& moment, Token old_token, Pending& pending,
+void Stripe::TakeLocked(Call& call, const Moment& moment, Token old_token, Pending& pending,
                         Reply& reply) {
   Image& next = pending.next;
   if (call.room != Log::Room::kGranted) {
@@ -98,6 +98,7 @@ void Stripe::TakeLocked(const Call& call, const Moment& moment, Token old_token,
   }
   pending.needs_room = next.value.size() > call.value_room;
   if (pending.needs_room) {
+    call.value_room = next.value.size();
     pending.change = Refuse(Outcome::kUnavailable, reply);
     return;
   }
@@ -110,8 +111,6 @@ void Stripe::TakeLocked(const Call& call, const Moment& moment, Token old_token,
   }
   if (!TakeMemoryLocked(call, moment, pending)) {
     pending.change = Refuse(Outcome::kOutOfMemory, reply);
-  } else if (next.value_omitted && FinishesClaim(call.request->op)) {
-    ++counts_.responses_omitted;
   }
 }
 

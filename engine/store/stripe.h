@@ -68,8 +68,9 @@ class alignas(64) Stripe {
   Stripe& operator=(const Stripe&) = delete;
 
   // False: nothing was done, because the record would be larger than the room that the log gave
-  // (the deadline of a register with a large value is set); try again with more.
-  bool Execute(const Call& call, const Moment& moment, Reply& reply) IDEM_EXCLUDES(mutex_);
+  // (the deadline of a register with a large value is set). call.value_room says how much it takes;
+  // try again with that.
+  bool Execute(Call& call, const Moment& moment, Reply& reply) IDEM_EXCLUDES(mutex_);
 
   // Recovery: installs `image` if it is newer than what is there. kDataLoss: the log contradicts
   // itself. Memory limits do not count; kResourceExhausted: the system has no more.
@@ -102,22 +103,22 @@ class alignas(64) Stripe {
     Ref new_ref = 0;          // equal to old_ref: written in place
     Image next;               // on kRemove: key and token
     WheelMark mark;           // where the wheel waits for it
-    bool needs_room = false;  // more than call.value_room: nothing was decided
+    bool needs_room = false;  // call.value_room, which was raised: nothing was decided
   };
   // Decides, and takes what the change needs. The reply is complete but for the LSN of a change.
-  void PrepareLocked(const Call& call, const Moment& moment, Pending& pending, Reply& reply)
+  void PrepareLocked(Call& call, const Moment& moment, Pending& pending, Reply& reply)
       IDEM_REQUIRES(mutex_);
   // Gives back what a Prepare took.
   void AbandonLocked(const Pending& pending) IDEM_REQUIRES(mutex_);
-  void CountReplyLocked(const Request& request, const Reply& reply) IDEM_REQUIRES(mutex_);
+  void CountReplyLocked(const Pending& pending, const Reply& reply) IDEM_REQUIRES(mutex_);
   // Makes the change, whose record has `lsn`. Cannot fail.
   void InstallLocked(const Pending& pending, Lsn lsn) IDEM_REQUIRES(mutex_);
 
  private:
   Ref FindLocked(std::string_view key, uint32_t hash) const IDEM_REQUIRES(mutex_);
   Moment MomentLocked(const Moment& moment) IDEM_REQUIRES(mutex_);
-  void TakeLocked(const Call& call, const Moment& moment, Token old_token, Pending& pending,
-                  Reply& reply) IDEM_REQUIRES(mutex_);
+  void TakeLocked(Call& call, const Moment& moment, Token old_token, Pending& pending, Reply& reply)
+      IDEM_REQUIRES(mutex_);
   bool TakeMemoryLocked(const Call& call, const Moment& moment, Pending& pending)
       IDEM_REQUIRES(mutex_);
   bool TakeBlockLocked(Pending& pending) IDEM_REQUIRES(mutex_);

@@ -152,7 +152,7 @@ void Stripe::MeterIndexLocked() {
   index_bytes_ = bytes;
 }
 
-void Stripe::CountReplyLocked(const Request& request, const Reply& reply) {
+void Stripe::CountReplyLocked(const Pending& pending, const Reply& reply) {
   switch (reply.outcome) {
     case Outcome::kClaimed:
       ++counts_.claims;
@@ -177,7 +177,9 @@ void Stripe::CountReplyLocked(const Request& request, const Reply& reply) {
       ++counts_.refused_for_disk;
       break;
     case Outcome::kOk:
-      if (request.op == Op::kComplete || request.op == Op::kFail) ++counts_.finishes;
+      if (!reply.changed || !pending.next.finished()) break;
+      ++counts_.finishes;
+      if (pending.next.value_omitted) ++counts_.responses_omitted;
       break;
     default:
       break;

@@ -37,7 +37,6 @@ void RefuseAll(const char* why, std::span<Reply> replies) {
 
 struct Core::Transaction {
   size_t size = 0;
-  size_t room_bytes = 0;
   std::array<engine::Call, kTransactionMax> calls;
   std::array<Stripe*, kTransactionMax> stripe_of;
   std::array<Stripe::Pending, kTransactionMax> pending;
@@ -53,28 +52,45 @@ bool Core::Transact(std::span<const Request> requests, std::span<Reply> replies)
   }
   Transaction transaction;
   PrepareAll(requests, transaction);
-  if (transaction.room_bytes > std::min(options_.segment_bytes, options_.backlog_bytes) / 2) {
-    RefuseAll("a transaction is too large for segment_bytes or backlog_bytes; split it", replies);
-    return true;
+  for (;;) {
+    const size_t bytes = RoomFor(transaction);
+    if (bytes > std::min(options_.segment_bytes, options_.backlog_bytes) / 2) {
+      RefuseAll("a transaction is too large for segment_bytes or backlog_bytes; split it", replies);
+      return true;
+    }
+    const Log::Room room = log_->Reserve(bytes);
+    if (room == Log::Room::kBacklogFull) return false;
+    for (size_t i = 0; i < transaction.size; ++i) transaction.calls[i].room = room;
+    LockAndExecute(transaction, replies);
+    if (room == Log::Room::kGranted) log_->Release(bytes);
+    if (!NeedsRoom(transaction)) break;
+    transaction.pending = {};
+    for (Reply& reply : replies) reply = Reply{};
   }
-  const Log::Room room = log_->Reserve(transaction.room_bytes);
-  if (room == Log::Room::kBacklogFull) return false;
-  for (size_t i = 0; i < transaction.size; ++i) transaction.calls[i].room = room;
-  LockAndExecute(transaction, replies);
-  if (room == Log::Room::kGranted) log_->Release(transaction.room_bytes);
   log_->RequestCommit();
   return true;
 }
 
+size_t Core::RoomFor(const Transaction& transaction) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < transaction.size; ++i) {
+    const engine::Call& call = transaction.calls[i];
+    bytes += MaxRecordBytes(call.request->key.size(), call.value_room);
+  }
+  return bytes;
+}
+
+// Whether a register has a longer value than there was room for. Next time there is.
+bool Core::NeedsRoom(const Transaction& transaction) {
+  return std::any_of(transaction.pending.begin(), transaction.pending.end(),
+                     [](const Stripe::Pending& pending) { return pending.needs_room; });
+}
+
 void Core::PrepareAll(std::span<const Request> requests, Transaction& transaction) {
-  const size_t largest = std::max<size_t>(defaults_.response_bytes_max, kInlineValueBytesMax);
+  pool_.Refill(requests.size());
   for (const Request& request : requests) {
-    pool_.Refill();
     const uint64_t hash = HashOf(request.key);
-    engine::Call& call = transaction.calls[transaction.size];
-    call = Prepare(request, hash, Log::Room::kGranted);
-    if (request.op == Op::kSetDeadline) call.value_room = largest;
-    transaction.room_bytes += MaxRecordBytes(request.key.size(), call.value_room);
+    transaction.calls[transaction.size] = Prepare(request, hash, Log::Room::kGranted);
     transaction.stripe_of[transaction.size] = &StripeOf(hash);
     transaction.stripes[transaction.size] = StripeIndexOf(hash);
     ++transaction.size;
@@ -119,7 +135,7 @@ void Core::Install(Transaction& transaction, std::span<Reply> replies) IDEM_NO_A
   Lsn lsn = last - changes;
   for (size_t i = 0; i < transaction.size; ++i) {
     Stripe& stripe = *transaction.stripe_of[i];
-    stripe.CountReplyLocked(*transaction.calls[i].request, replies[i]);
+    stripe.CountReplyLocked(transaction.pending[i], replies[i]);
     if (transaction.pending[i].change == Change::kNone) continue;
     stripe.InstallLocked(transaction.pending[i], ++lsn);
     replies[i].lsn = last;

@@ -31,9 +31,10 @@ class MemoryFileSystem final : public FileSystem {
   absl::StatusOr<std::unique_ptr<DirectoryLock>> Lock(const std::string& path,
                                                       std::string_view holder) override;
 
-  // A power cut: only what was synced is left, and all locks are free.
+  // A power cut: only what was synced is left, and all locks are free. What a dead store still does
+  // by path would be seen: let all calls fail (FailCall) until it is destroyed.
   void Crash();
-  // A killed process: everything written is left, and all locks are free.
+  // A killed process: everything written is left, and all locks are free. As to dead stores: above.
   void Kill();
 
   // From now on the `nth` call (1 = the next) that may fail (every call of File and FileSystem)

@@ -70,7 +70,8 @@ class Store {
   // kept alive. If `work` returns bytes the claim is completed with them; if it returns an error
   // the claim fails for retry and the error is returned, unless `work` settled the claim itself.
   // Errors beside those of Begin: kUnavailable (busy; the message tells when to retry),
-  // kAborted (mismatch: the key was used for another request), kOutOfRange (too old).
+  // kAborted (mismatch: the key was used for another request; or `work` returned bytes after it had
+  // failed its claim for retry), kOutOfRange (too old).
   using Work = std::function<absl::StatusOr<std::string>(Claim&)>;
   absl::StatusOr<Replay> Once(std::string_view key, const Fingerprint& fingerprint,
                               const Work& work, const BeginOptions& options = {});
@@ -119,6 +120,7 @@ class Store {
   explicit Store(std::unique_ptr<engine::Core> core);
   friend class Claim;
   absl::Status Settle(const Request& request);
+  absl::StatusOr<Replay> FinishOf(const Claim& claim);
 
   std::unique_ptr<engine::Core> core_;
 };

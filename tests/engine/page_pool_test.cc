@@ -13,7 +13,7 @@ namespace idem::engine {
 namespace {
 
 constexpr size_t kPagesPerRegion = (2 << 20) / kPageBytes;
-constexpr size_t kPagesStandingBy = 64;
+constexpr size_t kPagesStandingBy = 64;  // for one request
 
 class PagePoolTest : public testing::Test {
  protected:

@@ -108,7 +108,7 @@ TEST_F(StripeTest, ALargeValueAsksForMoreRoom) {
   EXPECT_FALSE(one_.stripe.Execute(call, one_.moment(), reply));
   EXPECT_EQ(one_.log.records.size(), 1u);
   EXPECT_EQ(Do(Get(Kind::kAny, false)).ttl_ms, -1);
-  call.value_room = kLongValue.size();
+  EXPECT_EQ(call.value_room, kLongValue.size()) << "it tells how much it needs";
   reply = Reply{};
   EXPECT_TRUE(one_.stripe.Execute(call, one_.moment(), reply));
   EXPECT_EQ(reply.outcome, Outcome::kOk);

@@ -51,7 +51,7 @@ Call OneStripe::Prepare(const Request& request) {
 }
 
 Reply OneStripe::Do(const Request& request) {
-  const Call call = Prepare(request);
+  Call call = Prepare(request);
   Reply reply;
   EXPECT_TRUE(stripe.Execute(call, moment(), reply));
   return reply;
