@@ -48,7 +48,7 @@ void Rest(int eventfd) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<EventLoop>> EventLoop::Create(ServerContext& server, size_t index,
-                                                             int listener) {
+                                                             int listener, const EventLoops& all) {
   UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
   if (!epoll.valid()) return SystemError("epoll_create1");
   UniqueFd wakeup(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
@@ -58,14 +58,15 @@ absl::StatusOr<std::unique_ptr<EventLoop>> EventLoop::Create(ServerContext& serv
     return SystemError("epoll_ctl");
   }
   return std::unique_ptr<EventLoop>(
-      new EventLoop(server, index, listener, std::move(epoll), std::move(wakeup)));
+      new EventLoop(server, index, listener, all, std::move(epoll), std::move(wakeup)));
 }
 
-EventLoop::EventLoop(ServerContext& server, size_t index, int listener, UniqueFd epoll,
-                     UniqueFd wakeup)
+EventLoop::EventLoop(ServerContext& server, size_t index, int listener, const EventLoops& all,
+                     UniqueFd epoll, UniqueFd wakeup)
     : context_(server, index),
       store_(*server.store),
       listener_(listener),
+      all_(all),
       epoll_(std::move(epoll)),
       wakeup_(std::move(wakeup)),
       received_(kReceiveBytes) {
@@ -74,7 +75,7 @@ EventLoop::EventLoop(ServerContext& server, size_t index, int listener, UniqueFd
 
 EventLoop::~EventLoop() {
   store_.RemoveCommitListener(commit_listener_);
-  context_.server.clients.fetch_sub(static_cast<int>(clients_.size()), std::memory_order_relaxed);
+  context_.server.clients.fetch_sub(load_.load(), std::memory_order_relaxed);
 }
 
 void EventLoop::Run() {
@@ -113,7 +114,10 @@ int EventLoop::SleepMs(int timeout_ms) {
 
 void EventLoop::Dispatch(const epoll_event& event) {
   if (event.data.fd == listener_) return Accept();
-  if (event.data.fd == wakeup_.get()) return Rest(wakeup_.get());
+  if (event.data.fd == wakeup_.get()) {
+    Rest(wakeup_.get());
+    return TakeAdopted();
+  }
   Client& client = *clients_.find(event.data.fd)->second;
   if (event.events & EPOLLOUT) client.cannot_send = false;
   // EPOLLHUP without input: both sides are closed, and nobody is left to answer.
@@ -130,7 +134,9 @@ void EventLoop::EndTurn() {
   }
   touched_.clear();
   for (const Client* client : closed_) clients_.erase(client->socket.get());
-  context_.server.clients.fetch_sub(static_cast<int>(closed_.size()), std::memory_order_relaxed);
+  const int closed = static_cast<int>(closed_.size());
+  context_.server.clients.fetch_sub(closed, std::memory_order_relaxed);
+  load_.fetch_sub(closed, std::memory_order_relaxed);
   closed_.clear();
 }
 
@@ -163,23 +169,56 @@ void EventLoop::PauseAccepting() {
 
 void EventLoop::Accept() {
   UniqueFd socket = AcceptFrom(listener_);
-  if (socket.valid()) return Admit(std::move(socket));
-  if (OutOfDescriptors(errno)) PauseAccepting();
-}
-
-void EventLoop::Admit(UniqueFd socket) {
+  if (!socket.valid()) {
+    if (OutOfDescriptors(errno)) PauseAccepting();
+    return;
+  }
   ServerContext& server = context_.server;
   if (server.clients.fetch_add(1, std::memory_order_relaxed) >= server.options.maxclients) {
     server.clients.fetch_sub(1, std::memory_order_relaxed);
     return Reject(socket);
   }
   context_.stats.connections.Add(1);
+  EventLoop& loop = LeastLoaded();
+  loop.load_.fetch_add(1, std::memory_order_relaxed);
+  if (&loop == this) return Admit(std::move(socket));
+  loop.Adopt(std::move(socket));
+}
+
+EventLoop& EventLoop::LeastLoaded() {
+  EventLoop* least = this;
+  for (const auto& loop : all_) {
+    const int load = loop->load_.load(std::memory_order_relaxed);
+    if (load < least->load_.load(std::memory_order_relaxed)) least = loop.get();
+  }
+  return *least;
+}
+
+void EventLoop::Adopt(UniqueFd socket) {
+  {
+    const std::lock_guard lock(adopted_mutex_);
+    adopted_.push_back(std::move(socket));
+  }
+  Wake(wakeup_.get());
+}
+
+void EventLoop::TakeAdopted() {
+  std::vector<UniqueFd> adopted;
+  {
+    const std::lock_guard lock(adopted_mutex_);
+    adopted.swap(adopted_);
+  }
+  for (UniqueFd& socket : adopted) Admit(std::move(socket));
+}
+
+void EventLoop::Admit(UniqueFd socket) {
   const int fd = socket.get();
   auto& client = clients_[fd];
   client = std::make_unique<Client>(std::move(socket), context_);
   client->interest = EPOLLIN;
   epoll_event event{.events = EPOLLIN, .data = {.fd = fd}};
-  if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) Close(*client);
+  const bool added = epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
+  if (!added || stop_.load(std::memory_order_relaxed) != StopMode::kRunning) Close(*client);
 }
 
 void EventLoop::Reject(const UniqueFd& socket) {

@@ -9,19 +9,22 @@
 // the loop is woken by an eventfd, but only if it sleeps and something waits for it: the listener
 // and the loop exchange `asleep_` in opposite order around committed(), so no commit is missed.
 //
-// All loops wait at one listening socket (EPOLLEXCLUSIVE); each takes one connection a turn, so
-// that a burst spreads over those that are free. Out of file descriptors the loop leaves new
-// connections in the kernel's queue for a moment instead of spinning.
+// All loops wait at one listening socket (EPOLLEXCLUSIVE). Whoever accepts a connection gives it to
+// the loop that has the fewest: the kernel alone would give a burst of them to one loop. Out of
+// file descriptors a loop leaves new connections in the kernel's queue for a moment instead of
+// spinning.
 //
-// Ownership: the ServerContext and the listener outlive the loop. A Client lives in clients_.
-// Thread rule: Run on one thread; RequestStop from any.
+// Ownership: the ServerContext, the listener and the vector of all loops outlive the loop. A Client
+// lives in clients_.
+// Thread rule: Run on one thread; RequestStop and Adopt from any.
 #ifndef IDEM_SERVER_EVENT_LOOP_H_
 #define IDEM_SERVER_EVENT_LOOP_H_
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <optional>
+#include <mutex>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -41,11 +44,14 @@ enum class StopMode : uint8_t {
   kNow,
 };
 
+class EventLoop;
+using EventLoops = std::vector<std::unique_ptr<EventLoop>>;
+
 class EventLoop {
  public:
-  // The loop with this index of server.loops.
+  // The loop with this index of server.loops; `all` is complete before the first one runs.
   static absl::StatusOr<std::unique_ptr<EventLoop>> Create(ServerContext& server, size_t index,
-                                                           int listener);
+                                                           int listener, const EventLoops& all);
   ~EventLoop();
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
@@ -53,6 +59,8 @@ class EventLoop {
   // Serves until RequestStop.
   void Run();
   void RequestStop(StopMode mode);
+  // Takes over a connection that another loop has accepted.
+  void Adopt(UniqueFd socket);
 
  private:
   struct Client {
@@ -67,7 +75,8 @@ class EventLoop {
     bool cannot_send = false;  // the socket is full
   };
 
-  EventLoop(ServerContext& server, size_t index, int listener, UniqueFd epoll, UniqueFd wakeup);
+  EventLoop(ServerContext& server, size_t index, int listener, const EventLoops& all,
+            UniqueFd epoll, UniqueFd wakeup);
 
   void Turn(int timeout_ms);
   void Drain();
@@ -76,6 +85,8 @@ class EventLoop {
   void Dispatch(const epoll_event& event);
 
   void Accept();
+  EventLoop& LeastLoaded();
+  void TakeAdopted();
   void Admit(UniqueFd socket);
   void Reject(const UniqueFd& socket);
   void StartAccepting();
@@ -94,11 +105,15 @@ class EventLoop {
   LoopContext context_;
   Store& store_;
   const int listener_;
+  const EventLoops& all_;
   UniqueFd epoll_;
   UniqueFd wakeup_;
   int commit_listener_ = 0;
   std::atomic<StopMode> stop_{StopMode::kRunning};
   std::atomic<bool> asleep_{false};  // the next commit must wake the loop
+  std::atomic<int> load_{0};         // connections here or on their way
+  std::mutex adopted_mutex_;
+  std::vector<UniqueFd> adopted_;  // guarded by adopted_mutex_
 
   absl::flat_hash_map<int, std::unique_ptr<Client>> clients_;  // by file descriptor
   std::vector<Client*> touched_;                               // to be flushed in this turn

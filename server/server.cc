@@ -24,7 +24,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   if (!listener.ok()) return listener.status();
   std::unique_ptr<Server> server(new Server(options, store, *std::move(listener)));
   for (size_t i = 0; i < static_cast<size_t>(options.threads); ++i) {
-    auto loop = EventLoop::Create(server->context_, i, server->listener_.get());
+    auto loop = EventLoop::Create(server->context_, i, server->listener_.get(), server->loops_);
     if (!loop.ok()) return loop.status();
     server->loops_.push_back(*std::move(loop));
   }

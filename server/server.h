@@ -41,7 +41,7 @@ class Server {
   CommandTable commands_;
   UniqueFd listener_;
   ServerContext context_;
-  std::vector<std::unique_ptr<EventLoop>> loops_;
+  EventLoops loops_;
   std::vector<std::thread> threads_;
 };
 

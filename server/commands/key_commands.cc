@@ -19,6 +19,10 @@ constexpr size_t kKeysAtOnce = 64;  // what the store changes atomically
 // A record that is not settled is refused, and then nothing at all is deleted. A key counts once,
 // however often it is named.
 void PlanDel(const Call& call, Plan& plan) {
+  if (call.args.size() == 2) {
+    plan.Ask(Op::kRemove, call.args[1]);
+    return;
+  }
   std::vector<std::string_view> keys(call.args.begin() + 1, call.args.end());
   std::sort(keys.begin(), keys.end());
   keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
@@ -27,7 +31,7 @@ void PlanDel(const Call& call, Plan& plan) {
                                   " keys, because it deletes all or none; send several commands"));
   }
   for (const std::string_view key : keys) plan.Ask(Op::kRemove, key);
-  if (keys.size() > 1) plan.SetAtomic();
+  plan.SetAtomic();
 }
 
 void PlanLook(const Call& call, Plan& plan) {

@@ -128,7 +128,7 @@ std::vector<Stuck> FindStuck(Store& store, Walk& walk) {
 }
 
 void RunStuck(Call& call, RespWriter& out) {
-  Walk walk{.cursor = 0, .count = kEntriesPerScan};
+  Walk walk{.cursor = 0, .count = 100};
   std::string error;
   OptionReader options(call, 1, &error);
   while (options.Next()) {

@@ -241,6 +241,18 @@ TEST_F(EventLoopTest, ManyClientsOnTwoLoopsEachReadTheirOwnWrites) {
   EXPECT_EQ(store_->GetStats().claims, static_cast<uint64_t>(rounds));
 }
 
+TEST_F(EventLoopTest, ConnectionsSpreadOverTheLoops) {
+  Start(4);
+  std::vector<std::unique_ptr<TcpClient>> clients;
+  clients.reserve(12);
+  for (int i = 0; i < 12; ++i) {
+    clients.push_back(std::make_unique<TcpClient>(port_));
+    clients.back()->Send({"PING"});
+    clients.back()->Expect("+PONG\r\n");
+  }
+  for (const LoopStats& loop : server_->context().loops) EXPECT_EQ(loop.commands.value(), 3u);
+}
+
 TEST_F(EventLoopTest, DrainAnswersWhatWasExecuted) {
   Start(2, Durability::kAlways);
   std::vector<std::unique_ptr<TcpClient>> clients;
