@@ -39,17 +39,17 @@ TEST_F(StoreExecuteTest, NoRequestsAreFine) {
 TEST_F(StoreExecuteTest, InOrderOneReplyEach) {
   Open();
   std::vector<std::string> values;
-  for (int i = 0; i < 1000; ++i) values.push_back(std::to_string(i));
+  for (size_t i = 0; i < 1000; ++i) values.push_back(std::to_string(i));
   std::vector<Request> requests;
-  for (int i = 0; i < 1000; ++i) {
+  for (size_t i = 0; i < 1000; ++i) {
     Request& put = requests.emplace_back(Put(i % 2 == 0 ? "even" : "odd", values[i]));
     put.want_value = true;
   }
   std::vector<Reply> replies(requests.size());
   EXPECT_EQ(store_->Execute(requests, replies), 1000u);
-  for (int i = 2; i < 1000; ++i) {
+  for (size_t i = 2; i < 1000; ++i) {
     EXPECT_EQ(replies[i].response.bytes(), values[i - 2]);
-    EXPECT_EQ(replies[i].lsn, static_cast<Lsn>(i) + 1);
+    EXPECT_EQ(replies[i].lsn, i + 1);
     EXPECT_GT(replies[i].token, replies[i - 1].token);
   }
 }
