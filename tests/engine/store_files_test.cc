@@ -164,6 +164,7 @@ TEST_F(StoreFilesTest, ListenersComeAndGo) {
   Commit();
   ASSERT_FALSE(called.empty());
   for (const int listener : called) EXPECT_EQ(listener, 2);
+  store_->RemoveCommitListener(second);
 }
 
 TEST_F(StoreFilesTest, AFullBacklogTakesTheRestLater) {
