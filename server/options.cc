@@ -38,6 +38,8 @@ ABSL_FLAG(int64_t, restart_grace_ms, -1,
           "after a start no claim is taken over for this long; -1: one default lease");
 ABSL_FLAG(int64_t, max_response_bytes, 1 << 20,
           "a longer response is dropped and the fact kept; a longer plain value is refused");
+ABSL_FLAG(std::string, segment_bytes, "64mb",
+          "size of one log file, or with kb, mb: two are kept filled with zeros ahead");
 
 namespace idem::server {
 namespace {
@@ -186,6 +188,15 @@ absl::Status SetMemory(Options* store) {
   return absl::OkStatus();
 }
 
+absl::Status SetSegments(Options* store) {
+  const std::optional<uint64_t> bytes = ParseBytes(absl::GetFlag(FLAGS_segment_bytes));
+  if (!bytes || *bytes < (64 << 10) || *bytes > (1 << 30)) {
+    return Invalid("segment-bytes", "takes 64kb to 1gb: bytes, or a number with kb, mb or gb");
+  }
+  store->segment_bytes = *bytes;
+  return absl::OkStatus();
+}
+
 absl::Status SetBind(ServerOptions* options) {
   options->bind = absl::GetFlag(FLAGS_bind);
   if (IsLoopback(options->bind)) return absl::OkStatus();
@@ -218,6 +229,7 @@ absl::StatusOr<ServerOptions> ParseOptions(std::span<const char* const> argument
   if (absl::Status status = SetDurability(&options.store); !status.ok()) return status;
   if (absl::Status status = SetDirectory(&options.store); !status.ok()) return status;
   if (absl::Status status = SetMemory(&options.store); !status.ok()) return status;
+  if (absl::Status status = SetSegments(&options.store); !status.ok()) return status;
   return options;
 }
 

@@ -57,6 +57,7 @@ std::vector<Setting> Settings(const ServerOptions& options) {
       {"replica-read-only", "yes"},
       {"restart-grace-ms", absl::StrCat(store.restart_grace_ms)},
       {"save", ""},
+      {"segment-bytes", absl::StrCat(store.segment_bytes)},
       {"slave-read-only", "yes"},
       {"threads", absl::StrCat(options.threads)},
       {"timeout", "0"},

@@ -83,6 +83,14 @@ TEST(ParseOptions, Bytes) {
   }
 }
 
+TEST(ParseOptions, SegmentBytes) {
+  EXPECT_EQ(Parse({"--dir", "/d"})->store.segment_bytes, 64u << 20);
+  EXPECT_EQ(Parse({"--dir", "/d", "--segment-bytes", "4mb"})->store.segment_bytes, 4u << 20);
+  for (const char* bad : {"", "x", "65535", "2gb"}) {
+    EXPECT_THAT(ErrorOf({"--dir", "/d", "--segment-bytes", bad}), HasSubstr("--segment-bytes"));
+  }
+}
+
 TEST(ParseOptions, RefusesAndNamesTheFlag) {
   EXPECT_THAT(ErrorOf({"--prot", "1"}), HasSubstr("unknown option --prot"));
   EXPECT_THAT(ErrorOf({"7000"}), HasSubstr("unknown option 7000"));
