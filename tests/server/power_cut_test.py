@@ -1,0 +1,77 @@
+"""T8: power cuts on the real server, over and over; nothing that was acked or observed may be lost.
+
+As T7, by the same driver, clients and judges; but the data directory is on a disk of its own whose
+power is cut (support/loop_disk.py), so that only what was synced is there when the server starts
+again, always with --appendfsync always. Segments are small: rotation is cut, too.
+
+That unsynced data really is lost is checked at last: with --appendfsync no the same judges must
+find acked operations gone.
+
+    IDEM_SEED=7 IDEM_T8_CYCLES=1000 IDEM_SERVER=.. tests/server/power_cut_test.py
+
+Needs root and loop devices, else it is skipped.
+"""
+import functools
+import random
+import sys
+import time
+
+from support.campaign import Campaign
+from support.campaign_size import campaign_size, show
+from support.cuts import PowerCut
+from support.idem_server import SKIPPED, IdemServer
+from support.idem_workload import IdemWorkload
+from support.loop_disk import LoopDisk, Unavailable
+
+CYCLES = 100
+SELF_CHECKS = 5  # one is enough if it loses something
+FLAGS = ("--restart-grace-ms", "0", "--segment-bytes", "4mb")
+
+
+def start(mode, directory, cycle, **options):
+    del cycle
+    return IdemServer(directory, "--appendfsync", mode, *FLAGS, **options)
+
+
+def campaign_on(disk, seed, mode):
+    workload = IdemWorkload(seed)
+    cut = PowerCut(disk, random.Random(f"{seed}/cut"))
+    return Campaign(seed, functools.partial(start, mode), cut, workload), workload
+
+
+def run(seed, cycles):
+    """True if the store kept its promises."""
+    started_s = time.monotonic()
+    with LoopDisk() as disk:
+        campaign, workload = campaign_on(disk, seed, "always")
+        kept = campaign.run(cycles)
+    show(workload, time.monotonic() - started_s)
+    return kept
+
+
+def cuts_lose_what_is_not_synced(seed):
+    """A server that does not wait for the disk must be found out."""
+    with LoopDisk() as disk:
+        campaign, _ = campaign_on(disk, seed, "no")
+        for cycle in range(SELF_CHECKS):
+            campaign.run_life(cycle)
+    lost = [complaint for complaint in campaign.violations()
+            if "gone" in complaint or "private keys lost" in complaint]
+    print(f"self-check: with --appendfsync no {len(lost)} losses are found, as they must be")
+    return bool(lost)
+
+
+def main():
+    seed, cycles = campaign_size("IDEM_T8_CYCLES", CYCLES, at_least=5)
+    try:
+        if run(seed, cycles) and cuts_lose_what_is_not_synced(seed):
+            return 0
+    except Unavailable as why:
+        print(f"skipped: {why}")
+        return SKIPPED
+    print(f"failed; replay with: IDEM_SEED={seed} IDEM_T8_CYCLES={cycles} {sys.argv[0]}")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
