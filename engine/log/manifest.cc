@@ -14,8 +14,9 @@ constexpr uint64_t kMagic = 0x316e616d6d656469;  // "idemman1"
 constexpr uint64_t kHashSeed = kMagic;
 constexpr size_t kHashed = 16;  // the hash covers all from here
 constexpr size_t kBootIdBytes = 64;
-constexpr size_t kSnapshotBytes = 2 * 32;
-constexpr size_t kFixedBytes = 424;
+constexpr size_t kSnapshotsMax = 2;
+constexpr size_t kSnapshotBytes = 48;
+constexpr size_t kFixedBytes = 464;
 constexpr size_t kSegmentBytes = 64;
 constexpr size_t kSegmentsMax = 1 << 20;
 
@@ -31,6 +32,15 @@ void AppendSegment(std::string& to, const ManifestSegment& segment) {
   Append(to, end.last_lsn);
   Append(to, end.chain);
   Append(to, end.latest_deadline_ms);
+}
+
+void AppendSnapshot(std::string& to, const ManifestSnapshot& snapshot) {
+  Append(to, snapshot.covers);
+  Append(to, snapshot.highest_lsn);
+  Append(to, snapshot.bytes);
+  Append(to, snapshot.hash);
+  Append(to, snapshot.latest_deadline_ms);
+  Append(to, snapshot.wall_ms);
 }
 
 void AppendFixed(std::string& to, const Manifest& manifest) {
@@ -56,7 +66,10 @@ void AppendFixed(std::string& to, const Manifest& manifest) {
   to.append(boot_id);
   to.append(kBootIdBytes - boot_id.size(), '\0');
   Append(to, uint32_t{0});
-  to.append(kSnapshotBytes, '\0');
+  IDEM_CHECK(manifest.snapshots.size() <= kSnapshotsMax);
+  for (const ManifestSnapshot& snapshot : manifest.snapshots) AppendSnapshot(to, snapshot);
+  to.append((kSnapshotsMax - manifest.snapshots.size()) * kSnapshotBytes, '\0');
+  Append(to, manifest.forgotten_lsn);
 }
 
 // --- reading: the hash is right, so what is wrong now was written so.
@@ -117,6 +130,29 @@ bool InOrder(const std::vector<ManifestSegment>& segments) {
   return true;
 }
 
+bool ValidSnapshot(const ManifestSnapshot& snapshot) {
+  return snapshot.covers != 0 && snapshot.highest_lsn >= snapshot.covers &&
+         snapshot.bytes > kBlockBytes && snapshot.latest_deadline_ms >= 0 &&
+         snapshot.latest_deadline_ms <= kNeverMs;
+}
+
+bool ReadSnapshots(ByteReader& from, std::vector<ManifestSnapshot>& snapshots) {
+  for (size_t slot = 0; slot < kSnapshotsMax; ++slot) {
+    ManifestSnapshot snapshot;
+    snapshot.covers = from.Read<Lsn>();
+    snapshot.highest_lsn = from.Read<Lsn>();
+    snapshot.bytes = from.Read<uint64_t>();
+    snapshot.hash = from.Read<uint64_t>();
+    snapshot.latest_deadline_ms = from.Read<int64_t>();
+    snapshot.wall_ms = from.Read<int64_t>();
+    if (snapshot == ManifestSnapshot{}) continue;
+    if (!ValidSnapshot(snapshot) || snapshots.size() != slot) return false;
+    if (slot > 0 && snapshot.covers >= snapshots[0].covers) return false;
+    snapshots.push_back(snapshot);
+  }
+  return true;
+}
+
 bool ReadFixed(ByteReader& from, Manifest& manifest, uint32_t& segment_count) {
   manifest.generation = from.Read<uint64_t>();
   ReadArray(from, manifest.store_id);
@@ -127,9 +163,10 @@ bool ReadFixed(ByteReader& from, Manifest& manifest, uint32_t& segment_count) {
   manifest.wall_ms = from.Read<int64_t>();
   manifest.durable_lsn = from.Read<Lsn>();
   manifest.clean_stop_lsn = from.Read<Lsn>();
-  return ReadBootId(from, manifest.boot_id) && ReadZero<uint32_t>(from) &&
-         IsZero(from.ReadBytes(kSnapshotBytes)) && manifest.epoch <= kEpochMax &&
-         manifest.store_ms >= 0 && segment_count <= kSegmentsMax;
+  if (!ReadBootId(from, manifest.boot_id) || !ReadZero<uint32_t>(from)) return false;
+  if (!ReadSnapshots(from, manifest.snapshots)) return false;
+  manifest.forgotten_lsn = from.Read<Lsn>();
+  return manifest.epoch <= kEpochMax && manifest.store_ms >= 0 && segment_count <= kSegmentsMax;
 }
 
 bool ReadBody(ByteReader& from, Manifest& manifest) {

@@ -1,17 +1,25 @@
-// MANIFEST: which segments make the log, and what must outlive any of them.
+// MANIFEST: which segments and snapshots make the log, and what must outlive any of them.
 //
 //     0  magic 8                            272  all up to this LSN was durable 8
 //     8  hash 8, of all that follows        280  LSN of a clean stop, 0: none 8
 //    16  bytes in all 4                     288  boot id: length 4, 64 bytes
 //    20  major 2, minor 2                   356  zero 4
-//    24  incompatible features 4            360  the two newest snapshots: 2 x 32, zero: none
-//    28  compatible features 4              424  segments, in order, each 64:
-//    32  generation 8                              0 number 8      32 end: offset 8
-//    40  store id 16                               8 salt 8        40 end: last LSN 8
-//    56  fingerprint secret 192                   16 file bytes 8  48 end: chain 8
-//   248  epoch 4, segment count 4                 24 state 4       56 end: latest deadline, ms 8
-//   256  store time, ms 8                         28 zero 4
+//    24  incompatible features 4            360  the two newest snapshots: 2 x 48, zero: none
+//    28  compatible features 4              456  forgotten up to this LSN 8
+//    32  generation 8                       464  segments, in order, each 64
+//    40  store id 16
+//    56  fingerprint secret 192
+//   248  epoch 4, segment count 4
+//   256  store time, ms 8
 //   264  wall time, ms 8
+//
+//   snapshot                                segment
+//     0  covers: LSN 8                        0  number 8        32  end: offset 8
+//     8  highest LSN 8                        8  salt 8          40  end: last LSN 8
+//    16  bytes 8                             16  file bytes 8    48  end: chain 8
+//    24  hash 8                              24  state 4         56  end: latest deadline, ms 8
+//    32  latest deadline, ms 8               28  zero 4
+//    40  wall time, ms 8
 //
 // It is replaced as a whole: MANIFEST.tmp, sync, rename, sync of the directory. So a reader finds
 // the old one or the new one; one that is neither is damaged.
@@ -53,6 +61,17 @@ struct ManifestSegment {
   friend bool operator==(const ManifestSegment&, const ManifestSegment&) = default;
 };
 
+struct ManifestSnapshot {
+  Lsn covers = 0;
+  Lsn highest_lsn = 0;  // as in its footer
+  uint64_t bytes = 0;
+  uint64_t hash = 0;  // header hash of its footer
+  int64_t latest_deadline_ms = 0;
+  int64_t wall_ms = 0;  // when it was begun
+
+  friend bool operator==(const ManifestSnapshot&, const ManifestSnapshot&) = default;
+};
+
 struct Manifest {
   uint64_t generation = 0;
   StoreId store_id{};
@@ -63,6 +82,10 @@ struct Manifest {
   std::string boot_id;
   Lsn durable_lsn = 0;
   Lsn clean_stop_lsn = 0;
+  std::vector<ManifestSnapshot> snapshots;  // the newest first; at most two
+  // Records up to here were dropped because all their deadlines had passed: without a snapshot the
+  // log is whole if it goes on here, or begins before.
+  Lsn forgotten_lsn = 0;
   std::vector<ManifestSegment> segments;
 
   friend bool operator==(const Manifest&, const Manifest&) = default;

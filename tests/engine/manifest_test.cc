@@ -21,6 +21,8 @@ Manifest SomeManifest() {
   manifest.wall_ms = 1'800'000'000'000;
   manifest.boot_id = "fake-boot";
   manifest.durable_lsn = 20;
+  manifest.snapshots = {{9, 14, 5000, 41, 70, 1'700'000'000'000}, {5, 5, 4200, 42, kNeverMs, 7}};
+  manifest.forgotten_lsn = 3;
   manifest.segments = {
       {1, 11, 64 << 10, SegmentState::kClosed, {8192, 10, 77, kNeverMs}},
       {2, 12, 64 << 10, SegmentState::kClosed, {64 << 10, 20, 78, 9}},
@@ -47,7 +49,7 @@ TEST(ManifestTest, ComesBack) {
 
 TEST(ManifestTest, StandsAtTheseOffsets) {
   const std::string bytes = EncodeManifest(SomeManifest());
-  EXPECT_EQ(bytes.size(), 424u + 4 * 64);
+  EXPECT_EQ(bytes.size(), 464u + 4 * 64);
   EXPECT_EQ(bytes.substr(0, 8), "idemman1");
   EXPECT_EQ(Load<uint32_t>(bytes.data() + 16), bytes.size());
   EXPECT_EQ(Load<uint16_t>(bytes.data() + 20), kFormatMajor);
@@ -59,8 +61,12 @@ TEST(ManifestTest, StandsAtTheseOffsets) {
   EXPECT_EQ(Load<int64_t>(bytes.data() + 256), 5000);
   EXPECT_EQ(Load<uint64_t>(bytes.data() + 272), 20u);
   EXPECT_EQ(bytes.substr(292, 9), "fake-boot");
-  EXPECT_EQ(Load<uint64_t>(bytes.data() + 424), 1u);
-  EXPECT_EQ(Load<uint64_t>(bytes.data() + 424 + 32), 8192u);
+  const uint64_t snapshots[] = {9, 14, 5000, 41, 70,       1'700'000'000'000,
+                                5, 5,  4200, 42, kNeverMs, 7};
+  for (size_t i = 0; i < 12; ++i) EXPECT_EQ(Load<uint64_t>(&bytes[360 + i * 8]), snapshots[i]);
+  EXPECT_EQ(Load<uint64_t>(bytes.data() + 456), 3u);
+  EXPECT_EQ(Load<uint64_t>(bytes.data() + 464), 1u);
+  EXPECT_EQ(Load<uint64_t>(bytes.data() + 464 + 32), 8192u);
 }
 
 TEST(ManifestTest, RefusesEveryFlippedBitAndEveryTruncation) {
@@ -97,14 +103,18 @@ TEST(ManifestTest, RefusesWhatContradictsItself) {
     return absl::IsDataLoss(DecodeManifest("M", Rehashed(changed)).status());
   };
   const auto segment = [](int i, size_t offset) {
-    return 424 + static_cast<size_t>(i) * 64 + offset;
+    return 464 + static_cast<size_t>(i) * 64 + offset;
   };
   EXPECT_TRUE(refused(248, uint32_t{kEpochMax + 1}));
   EXPECT_TRUE(refused(252, uint32_t{3})) << "segment count";
   EXPECT_TRUE(refused(288, uint32_t{65})) << "boot id";
   EXPECT_TRUE(refused(288, uint32_t{3})) << "bytes behind the boot id";
   EXPECT_TRUE(refused(356, uint32_t{1}));
-  EXPECT_TRUE(refused(360, uint64_t{1})) << "a snapshot";
+  EXPECT_TRUE(refused(360, uint64_t{0})) << "a snapshot that covers nothing";
+  EXPECT_TRUE(refused(360, uint64_t{5})) << "two snapshots of one LSN";
+  EXPECT_TRUE(refused(368, uint64_t{8})) << "does not even reach what it covers";
+  EXPECT_TRUE(refused(376, uint64_t{4096})) << "a header alone";
+  EXPECT_TRUE(refused(392, int64_t{kNeverMs + 1})) << "deadline";
   EXPECT_TRUE(refused(segment(1, 0), uint64_t{1})) << "number twice";
   EXPECT_TRUE(refused(segment(0, 16), uint64_t{100})) << "file bytes";
   EXPECT_TRUE(refused(segment(0, 24), uint32_t{0})) << "state";
