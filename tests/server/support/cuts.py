@@ -25,22 +25,22 @@ class KillNine:
 
 
 class PowerCut:
-    """The disk dies; only what was synced stays.
+    """The disk dies, then the process; only what was synced stays.
 
-    Half of the time the process is left alive with its dead disk: it must notice by itself and not
-    acknowledge one thing more.
+    With `random`, the process is left alive half of the time: it must notice by itself that its
+    disk is dead, and not acknowledge one thing more.
     """
 
     name = "power cut"
 
-    def __init__(self, disk, random):
+    def __init__(self, disk, random=None):
         self._disk = disk
         self._random = random
         self.directory = os.path.join(disk.mount_point, "store")
 
     def end(self, server):
         self._disk.cut_power()
-        if self._random.random() < 0.5:
+        if self._random is None or self._random.random() < 0.5:
             server.signal_kill()
 
     def restore(self):
