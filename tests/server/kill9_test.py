@@ -8,10 +8,9 @@ without a log must fail the same test, or the judges are blind.
     IDEM_SEED=7 IDEM_T7_CYCLES=1000 IDEM_SERVER=.. tests/server/kill9_test.py
 """
 import sys
-import time
 
 from support.campaign import Campaign
-from support.campaign_size import campaign_size, show
+from support.campaign_size import campaign_size
 from support.cuts import KillNine
 from support.idem_server import IdemServer, fresh_directory
 from support.idem_workload import IdemWorkload
@@ -29,18 +28,17 @@ def start(directory, cycle, **options):
 
 def run(seed, cycles):
     """True if the store kept its promises."""
-    started_s = time.monotonic()
     with fresh_directory() as directory:
-        workload = IdemWorkload(seed)
-        kept = Campaign(seed, start, KillNine(directory), workload).run(cycles)
-    show(workload, time.monotonic() - started_s)
+        campaign = Campaign(seed, start, KillNine(directory), IdemWorkload(seed))
+        kept = campaign.run(cycles)
+    campaign.show()
     return kept
 
 
 def judges_see(seed):
     """A server that keeps nothing must be found out."""
-    workload = IdemWorkload(seed, epochs_rise=False)
-    campaign = Campaign(seed, start, KillNine(directory=None), workload)
+    campaign = Campaign(seed, start, KillNine(directory=None),
+                        IdemWorkload(seed, epochs_rise=False))
     for cycle in range(3):
         campaign.run_life(cycle)
     lost = campaign.violations()

@@ -17,10 +17,9 @@ Needs root and loop devices, else it is skipped.
 import functools
 import random
 import sys
-import time
 
 from support.campaign import Campaign
-from support.campaign_size import campaign_size, show
+from support.campaign_size import campaign_size
 from support.claim_workload import ClaimWorkload
 from support.cuts import PowerCut
 from support.idem_server import SKIPPED, IdemServer
@@ -31,8 +30,6 @@ CYCLES = 100
 INTERVAL_CYCLES = 10
 SELF_CHECKS = 5  # one is enough if it loses something
 FLAGS = ("--restart-grace-ms", "0", "--segment-bytes", "4mb")
-
-
 INTERVAL = ("interval", "--appendfsync-interval-ms", "20")
 
 
@@ -42,41 +39,33 @@ def start(mode, directory, cycle, **options):
 
 
 def campaign_on(disk, seed, *mode):
-    workload = IdemWorkload(seed)
     cut = PowerCut(disk, random.Random(f"{seed}/cut"))
-    return Campaign(seed, functools.partial(start, mode), cut, workload), workload
+    return Campaign(seed, functools.partial(start, mode), cut, IdemWorkload(seed))
 
 
 def run(seed, cycles):
     """True if the store kept its promises."""
-    started_s = time.monotonic()
     with LoopDisk() as disk:
-        campaign, workload = campaign_on(disk, seed, "always")
+        campaign = campaign_on(disk, seed, "always")
         kept = campaign.run(cycles)
-    show(workload, time.monotonic() - started_s)
+    campaign.show()
     return kept
 
 
 def only_a_suffix_is_lost(seed):
     """With a sync now and then."""
-    workload = ClaimWorkload(seed)
     with LoopDisk() as disk:
-        campaign = Campaign(seed, functools.partial(start, INTERVAL), PowerCut(disk), workload,
-                            answers=5000)
+        campaign = Campaign(seed, functools.partial(start, INTERVAL), PowerCut(disk),
+                            ClaimWorkload(seed), answers=5000)
         kept = campaign.run(INTERVAL_CYCLES)
-    counts = workload.counts
-    print(f"--appendfsync interval 20 ms: {counts['cycles']} cycles, {counts['acked']} acked, "
-          f"{counts['lost claims'] + counts['lost completions']} lost, "
-          f"{counts['kept behind a loss']} kept behind a loss")
-    for violation in workload.violations():
-        print("VIOLATION", violation)
-    return kept and counts["kept behind a loss"] == 0
+    campaign.show()
+    return kept and campaign.counts["kept behind a loss"] == 0
 
 
 def cuts_lose_what_is_not_synced(seed):
     """A server that does not wait for the disk must be found out."""
     with LoopDisk() as disk:
-        campaign, _ = campaign_on(disk, seed, "no")
+        campaign = campaign_on(disk, seed, "no")
         for cycle in range(SELF_CHECKS):
             campaign.run_life(cycle)
     lost = [complaint for complaint in campaign.violations()

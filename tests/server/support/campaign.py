@@ -10,7 +10,8 @@ It knows neither the server, nor what clients ask, nor how a life ends:
         begin_life(cycle)
         check_restart(connection, everything)
         violations()             what was broken, in words
-        counts                   a collections.Counter for the summary
+        counts                   a collections.Counter
+        summary()                one line
 
 The seed fixes what is asked and when to cut; how threads interleave it cannot.
 """
@@ -21,6 +22,7 @@ import time
 from support.resp_connection import RespConnection
 
 LIFE_SECONDS = 60  # a bound, not a wait
+SHOWN_VIOLATIONS = 20
 CUT_WHILE_STARTING = 0.2  # in so many of the lives, once more before them
 
 
@@ -73,17 +75,28 @@ class Campaign:
         self._seconds = seconds
         self.counts = workload.counts
         self._complaints = []
+        self._started_s = time.monotonic()
 
     def violations(self):
         return self._complaints + self._workload.violations()
 
+    def show(self):
+        for violation in self.violations()[:SHOWN_VIOLATIONS]:
+            print("VIOLATION", violation)
+        print(f"{self.counts['cycles']} cycles, {self.counts['cuts while starting']} cuts while "
+              f"starting, {self._workload.summary()}, {len(self.violations())} violations, "
+              f"{time.monotonic() - self._started_s:.0f} s", flush=True)
+
     def run(self, cycles):
         """True if no promise was broken."""
-        for cycle in range(cycles):
-            self.run_life(cycle)
-            if self.violations():
-                return False
-        self.check_at_last(cycles)
+        try:
+            for cycle in range(cycles):
+                self.run_life(cycle)
+                if self.violations():
+                    return False
+            self.check_at_last(cycles)
+        except AssertionError as error:  # of a server that does not start, or does not stop well
+            self._complaints.append(str(error))
         return not self.violations()
 
     def run_life(self, cycle):

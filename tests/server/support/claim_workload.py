@@ -129,6 +129,13 @@ class ClaimWorkload:
     def violations(self):
         return [complaint for client in self.clients for complaint in client.complaints]
 
+    def summary(self):
+        counts = self.counts
+        return (f"{counts['acked']} acked, {counts['lost claims']} claims and "
+                f"{counts['lost completions']} completions of them lost, "
+                f"{counts['done twice']} keys done twice, "
+                f"{counts['kept behind a loss']} kept behind a loss")
+
     def check_restart(self, connection, everything):
         former = self._former if everything else self._some_of_former()
         self._deliver_again(connection, former)

@@ -222,14 +222,11 @@ class IdemWorkload:
     def summary(self):
         counts = self.counts
         private = [client.private for client in self.clients]
-        return (f"{counts['cycles']} cycles, "
-                f"{counts['cuts while starting']} cuts while starting, "
-                f"{counts['acks']} acks checked, "
+        return (f"{counts['acks']} acks checked, "
                 f"{counts['read back']} of them after a restart, "
                 f"{sum(keys.unanswered for keys in private)} private calls unanswered at a cut "
                 f"({sum(keys.unanswered_but_applied for keys in private)} of them seen applied), "
                 f"{counts['CLAIMED']} claims, "
                 f"{counts['finishes']} finishes, {counts['takeovers']} takeovers, "
                 f"{counts['FENCED']} fenced, {counts['REPLAY']} replays, "
-                f"{counts['MISMATCH']} mismatches, {counts['torn tails']} torn tails, "
-                f"{len(self.violations())} violations")
+                f"{counts['MISMATCH']} mismatches, {counts['torn tails']} torn tails")
