@@ -9,10 +9,11 @@ namespace {
 
 constexpr int kTokenCounterBits = 32;
 
-LogStats WhatRecoveryTells(const RecoveredLog& recovered) {
+LogStats WhatRecoveryTells(const RecoveredLog& recovered, const ManifestFile& manifest) {
   LogStats stats;
   stats.torn_tails_cut = recovered.torn_tails_cut;
   stats.records_recovered = recovered.records;
+  stats.salvages = manifest.Get().salvages;
   return stats;
 }
 
@@ -23,7 +24,7 @@ LogWriter::LogWriter(const Options& options, RecoveredLog recovered)
       lock_(std::move(recovered.lock)),
       clock_(recovered.clock),
       manifest_(std::move(recovered.manifest)),
-      recovered_(WhatRecoveryTells(recovered)),
+      recovered_(WhatRecoveryTells(recovered, *manifest_)),
       writer_(std::move(recovered.writer)),
       next_number_(recovered.next_number),
       committed_(recovered.last_lsn),

@@ -65,7 +65,7 @@ void AppendFixed(std::string& to, const Manifest& manifest) {
   Append(to, static_cast<uint32_t>(boot_id.size()));
   to.append(boot_id);
   to.append(kBootIdBytes - boot_id.size(), '\0');
-  Append(to, uint32_t{0});
+  Append(to, manifest.salvages);
   IDEM_CHECK(manifest.snapshots.size() <= kSnapshotsMax);
   for (const ManifestSnapshot& snapshot : manifest.snapshots) AppendSnapshot(to, snapshot);
   to.append((kSnapshotsMax - manifest.snapshots.size()) * kSnapshotBytes, '\0');
@@ -163,7 +163,8 @@ bool ReadFixed(ByteReader& from, Manifest& manifest, uint32_t& segment_count) {
   manifest.wall_ms = from.Read<int64_t>();
   manifest.durable_lsn = from.Read<Lsn>();
   manifest.clean_stop_lsn = from.Read<Lsn>();
-  if (!ReadBootId(from, manifest.boot_id) || !ReadZero<uint32_t>(from)) return false;
+  if (!ReadBootId(from, manifest.boot_id)) return false;
+  manifest.salvages = from.Read<uint32_t>();
   if (!ReadSnapshots(from, manifest.snapshots)) return false;
   manifest.forgotten_lsn = from.Read<Lsn>();
   return manifest.epoch <= kEpochMax && manifest.store_ms >= 0 && segment_count <= kSegmentsMax;

@@ -3,7 +3,7 @@
 //     0  magic 8                            272  all up to this LSN was durable 8
 //     8  hash 8, of all that follows        280  LSN of a clean stop, 0: none 8
 //    16  bytes in all 4                     288  boot id: length 4, 64 bytes
-//    20  major 2, minor 2                   356  zero 4
+//    20  major 2, minor 2                   356  salvages 4
 //    24  incompatible features 4            360  the two newest snapshots: 2 x 48, zero: none
 //    28  compatible features 4              456  forgotten up to this LSN 8
 //    32  generation 8                       464  segments, in order, each 64
@@ -82,6 +82,7 @@ struct Manifest {
   std::string boot_id;
   Lsn durable_lsn = 0;
   Lsn clean_stop_lsn = 0;
+  uint32_t salvages = 0;  // how often damage was cut out of this store (idem-tool salvage)
   std::vector<ManifestSnapshot> snapshots;  // the newest first; at most two
   // Records up to here were dropped because all their deadlines had passed: without a snapshot the
   // log is whole if it goes on here, or begins before.

@@ -27,6 +27,7 @@ struct LogStats {
   bool failed = false;          // a write or sync failed: the store must be opened anew
   uint64_t torn_tails_cut = 0;  // at this open
   uint64_t records_recovered = 0;
+  uint32_t salvages = 0;  // in the life of the directory: data was lost, and an operator went on
 };
 
 struct Stats {

@@ -143,6 +143,7 @@ void TellLog(const LogStats& log, std::string& text) {
   Line(text, "log_failed", log.failed ? 1 : 0);
   Line(text, "torn_tails_cut", log.torn_tails_cut);
   Line(text, "records_recovered", log.records_recovered);
+  Line(text, "salvages", log.salvages);
 }
 
 void Idem(const Facts& facts, std::string& text) {

@@ -162,6 +162,21 @@ TEST_F(LogRecoveryTest, AnIdleMarkOrACleanStopProvesTheLastBatch) {
   }
 }
 
+TEST_F(LogRecoveryTest, NeverForgetsThatItWasSalvaged) {
+  Open();
+  AppendAndCommit(1);
+  test_.PowerCut();
+  Manifest manifest = ReadManifest();
+  manifest.salvages = 2;
+  WriteManifest(manifest);
+  Open();
+  test_.PrepareSegment();
+  EXPECT_EQ(log_->stats().salvages, 2u);
+  Reopen();
+  EXPECT_EQ(log_->stats().salvages, 2u);
+  EXPECT_EQ(ReadManifest().salvages, 2u);
+}
+
 TEST_F(LogRecoveryTest, RefusesSegmentsWithoutAManifest) {
   Open();
   AppendAndCommit(1);

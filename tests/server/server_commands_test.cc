@@ -141,6 +141,7 @@ TEST_F(ServerCommands, InfoHasWhatClientsLookFor) {
                            "durable_lag:0",
                            "epoch:",
                            "torn_tails_cut:0",
+                           "salvages:0",
                            "claims:1",
                            "replays:0",
                            "log_segments:"}) {
