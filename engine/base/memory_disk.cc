@@ -46,6 +46,13 @@ void Inode::Sync() {
   MarkClean();
 }
 
+void Inode::SyncRange(uint64_t offset, size_t length) {
+  const size_t begin = std::min(offset, contents.size());
+  const size_t end = std::min(begin + length, contents.size());
+  on_disk.resize(std::max(on_disk.size(), end));
+  std::memcpy(on_disk.data() + begin, contents.data() + begin, end - begin);
+}
+
 void Inode::MarkClean() {
   dirty_begin = std::numeric_limits<size_t>::max();
   dirty_end = 0;

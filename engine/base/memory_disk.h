@@ -35,6 +35,8 @@ struct Inode {
 
   void Write(uint64_t offset, std::string_view bytes);
   void Sync();
+  // Of what was written only this, which then still counts as not synced.
+  void SyncRange(uint64_t offset, size_t length);
   // What was written since the last sync stays visible and never reaches the disk. This is what
   // Linux does when a sync fails: the pages count as clean, and the next sync succeeds.
   void MarkClean();

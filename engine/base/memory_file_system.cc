@@ -73,6 +73,17 @@ class MemoryFile final : public File {
     return injected.ok() ? StatusOf("pwrite", path_, error) : injected;
   }
 
+  // As WriteAt; what a failed call has written is on the disk.
+  absl::Status WriteDurably(uint64_t offset, std::string_view bytes) override {
+    MutexLock lock(world_->mutex);
+    const absl::Status injected = CountCall();
+    if (!writable_) return FileError("pwrite", path_, EBADF);
+    if (!injected.ok()) bytes = bytes.substr(0, bytes.size() / 2);
+    const int error = Write(offset, bytes);
+    inode_->SyncRange(offset, bytes.size());
+    return injected.ok() ? StatusOf("pwrite", path_, error) : injected;
+  }
+
   absl::Status Sync() override {
     MutexLock lock(world_->mutex);
     absl::Status injected = CountCall();

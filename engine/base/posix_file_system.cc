@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -88,10 +89,24 @@ bool WriteFully(int fd, uint64_t offset, std::string_view bytes) {
   return true;
 }
 
+bool IsDirect(uint64_t offset, std::string_view bytes) {
+  const uint64_t bits = reinterpret_cast<uintptr_t>(bytes.data()) | bytes.size() | offset;
+  return bits % File::kDirectBytes == 0;
+}
+
+// Another description of the same file, past the page cache. Not ok: the file system has no such.
+Descriptor ReopenDirect(int fd) {
+  // Pages that stay in the cache would have to be dropped one by one, by the writes.
+  posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+  return OpenDescriptor(absl::StrCat("/proc/self/fd/", fd), O_WRONLY | O_DIRECT | O_DSYNC);
+}
+
 class PosixFile final : public File {
  public:
-  PosixFile(std::string path, Descriptor descriptor)
-      : path_(std::move(path)), descriptor_(std::move(descriptor)) {}
+  PosixFile(std::string path, OpenMode mode, Descriptor descriptor)
+      : path_(std::move(path)),
+        writable_(mode != OpenMode::kRead),
+        descriptor_(std::move(descriptor)) {}
 
   absl::StatusOr<size_t> ReadAt(uint64_t offset, char* out, size_t length) override {
     const ssize_t n = ReadFully(descriptor_.get(), offset, out, length);
@@ -111,6 +126,15 @@ class PosixFile final : public File {
     return absl::OkStatus();
   }
 
+  // EINVAL is how a file system refuses direct I/O as such: then this is a plain write and a sync.
+  absl::Status WriteDurably(uint64_t offset, std::string_view bytes) override {
+    if (!writable_ || !IsDirect(offset, bytes)) return File::WriteDurably(offset, bytes);
+    if (!direct_.has_value()) direct_.emplace(ReopenDirect(descriptor_.get()));
+    if (!direct_->ok()) return File::WriteDurably(offset, bytes);
+    if (WriteFully(direct_->get(), offset, bytes)) return absl::OkStatus();
+    return errno == EINVAL ? File::WriteDurably(offset, bytes) : Failed("pwrite");
+  }
+
   absl::StatusOr<uint64_t> Size() override {
     struct stat status;
     if (fstat(descriptor_.get(), &status) != 0) return Failed("fstat");
@@ -121,7 +145,9 @@ class PosixFile final : public File {
   absl::Status Failed(std::string_view call) const { return FileError(call, path_, errno); }
 
   const std::string path_;
+  const bool writable_;
   const Descriptor descriptor_;
+  std::optional<Descriptor> direct_;
 };
 
 // Closing the descriptor gives the lock free, and so does the process' end. The file stays: an
@@ -205,7 +231,7 @@ class PosixFileSystem final : public FileSystem {
   absl::StatusOr<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode) override {
     Descriptor descriptor = OpenDescriptor(path, FlagsOf(mode));
     if (!descriptor.ok()) return FileError("open", path, errno);
-    return std::make_unique<PosixFile>(path, std::move(descriptor));
+    return std::make_unique<PosixFile>(path, mode, std::move(descriptor));
   }
 
   absl::Status Rename(const std::string& from, const std::string& to) override {

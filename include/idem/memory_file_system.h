@@ -1,8 +1,8 @@
 // A FileSystem in memory that fails and forgets on command. For tests of Idem and of its users.
 //
 // It keeps, beside what a reader sees, what a disk would hold: Crash() throws away everything that
-// was not synced (file contents since the last Sync, directory entries since the last
-// SyncDirectory). Thread-safe.
+// was not synced (file contents since the last Sync but for what was written durably, directory
+// entries since the last SyncDirectory). Thread-safe.
 #ifndef IDEM_MEMORY_FILE_SYSTEM_H_
 #define IDEM_MEMORY_FILE_SYSTEM_H_
 

@@ -41,7 +41,7 @@ class RandomCalls {
       : directory_(std::move(directory)), random_(seed) {}
 
   Call Next() {
-    return {static_cast<int>(Below(12)),
+    return {static_cast<int>(Below(13)),
             Path(),
             Path(),
             Directory(4),
@@ -128,6 +128,8 @@ class Side {
       }
       case 10:
         return absl::StrCat(file.Size().value());
+      case 11:
+        return file.WriteDurably(call.offset, std::string(call.length, call.fill)).ToString();
       default:
         return file.WriteAt(call.offset, std::string(call.length, call.fill)).ToString();
     }

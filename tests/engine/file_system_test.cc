@@ -98,6 +98,31 @@ TEST_P(FileSystemTest, WhatIsWrittenIsRead) {
   EXPECT_EQ(Contents("f"), "hello idem!!");
 }
 
+TEST_P(FileSystemTest, WhatIsWrittenDurablyIsRead) {
+  constexpr size_t kBlock = File::kDirectBytes;
+  const std::unique_ptr<File> file = Create("f", std::string(4 * kBlock, '.'));
+  ASSERT_EQ(file->Sync(), absl::OkStatus());
+  alignas(kBlock) static char bytes[2 * kBlock];
+  std::fill(std::begin(bytes), std::end(bytes), 'x');
+  EXPECT_EQ(file->WriteDurably(kBlock, {bytes, 2 * kBlock}), absl::OkStatus());
+  EXPECT_EQ(file->WriteAt(2 * kBlock, "cached"), absl::OkStatus());
+  EXPECT_EQ(file->WriteDurably(1, "not aligned"), absl::OkStatus());
+  std::string expected = "." + std::string("not aligned") + std::string(kBlock - 12, '.') +
+                         std::string(2 * kBlock, 'x') + std::string(kBlock, '.');
+  expected.replace(2 * kBlock, 6, "cached");
+  EXPECT_EQ(Contents("f"), expected);
+}
+
+TEST_P(FileSystemTest, ReadersWriteNothingDurably) {
+  alignas(File::kDirectBytes) static char block[File::kDirectBytes] = "x";
+  Create("f", std::string(File::kDirectBytes, '.'));
+  const std::unique_ptr<File> reader = MustOpen("f", OpenMode::kRead);
+  const auto refused =
+      absl::UnavailableError(absl::StrCat("pwrite ", Path("f"), ": Bad file descriptor"));
+  EXPECT_EQ(reader->WriteDurably(0, {block, sizeof(block)}), refused);
+  EXPECT_EQ(reader->WriteDurably(0, "x"), refused);
+}
+
 TEST_P(FileSystemTest, ReadsEndAtTheEndOfTheFile) {
   const std::unique_ptr<File> file = Create("f", "hello");
   EXPECT_EQ(ReadAt(*file, 1, 3), "ell");

@@ -47,6 +47,7 @@ TEST_F(MemoryFileSystemFailuresTest, EveryCallCountsAndMayFail) {
       [&] { return file->ReadAt(0, &byte, 1).status(); },
       [&] { return file->WriteAt(0, "1"); },
       [&] { return file->Sync(); },
+      [&] { return file->WriteDurably(0, "1"); },
       [&] { return file->Size().status(); },
       [&] { return fs_.Open("d/f", OpenMode::kRead).status(); },
       [&] { return fs_.Rename("d/f", "d/g"); },
@@ -72,6 +73,14 @@ TEST_F(MemoryFileSystemFailuresTest, AFailedWriteMayHaveWrittenAPrefix) {
   fs_.FailCall(1, error_);
   EXPECT_EQ(file->WriteAt(0, "12345678"), error_);
   EXPECT_EQ(Contents("d/f"), "1234");
+}
+
+TEST_F(MemoryFileSystemFailuresTest, OfAFailedDurableWriteAPrefixIsOnTheDisk) {
+  const std::unique_ptr<File> file = CreateOnDisk("d/f", "........");
+  fs_.FailCall(1, error_);
+  EXPECT_EQ(file->WriteDurably(0, "12345678"), error_);
+  fs_.Crash();
+  EXPECT_EQ(Contents("d/f"), "1234....");
 }
 
 TEST_F(MemoryFileSystemFailuresTest, WhatAFailedSyncDidNotWriteNoLaterSyncWrites) {

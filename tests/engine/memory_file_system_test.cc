@@ -40,6 +40,25 @@ TEST_F(MemoryFileSystemTest, ACrashKeepsEveryWriteBeforeTheSync) {
   EXPECT_EQ(Contents("d/f"), written);
 }
 
+TEST_F(MemoryFileSystemTest, ACrashKeepsADurableWriteAndNothingElse) {
+  const std::unique_ptr<File> file = CreateOnDisk("d/f", "............");
+  Write(*file, 0, "lost");
+  ASSERT_EQ(file->WriteDurably(4, "kept"), absl::OkStatus());
+  Write(*file, 8, "lost");
+  EXPECT_EQ(Contents("d/f"), "lostkeptlost");
+  fs_.Crash();
+  EXPECT_EQ(Contents("d/f"), "....kept....");
+}
+
+TEST_F(MemoryFileSystemTest, ADurableWriteLeavesTheRestToTheNextSync) {
+  const std::unique_ptr<File> file = CreateOnDisk("d/f", "........");
+  Write(*file, 0, "late");
+  ASSERT_EQ(file->WriteDurably(4, "soon"), absl::OkStatus());
+  Sync(*file);
+  fs_.Crash();
+  EXPECT_EQ(Contents("d/f"), "latesoon");
+}
+
 TEST_F(MemoryFileSystemTest, ACrashDropsAnUnsyncedSize) {
   const std::unique_ptr<File> file = CreateOnDisk("d/f", "1234");
   Write(*file, 4, "5678");

@@ -33,6 +33,9 @@ using testing::IsEmpty;
 std::vector<std::string>* synced_paths = nullptr;
 // What every sync fails with; 0: none does.
 int sync_error = 0;
+// Writes past the page cache so far, and what they fail with; 0: nothing.
+int direct_writes = 0;
+int direct_error = 0;
 
 class SignalStorm {
  public:
@@ -59,6 +62,13 @@ std::string PathOf(int fd) {
   return std::filesystem::read_symlink(absl::StrCat("/proc/self/fd/", fd), error).string();
 }
 
+bool RefusesDirect(int fd) {
+  if ((fcntl(fd, F_GETFL) & O_DIRECT) == 0) return false;
+  ++direct_writes;
+  errno = direct_error;
+  return direct_error != 0;
+}
+
 int SyncWith(int64_t system_call, int fd) {
   if (SignalStorm::Interrupts()) return -1;
   if (synced_paths != nullptr) synced_paths->push_back(PathOf(fd));
@@ -80,7 +90,7 @@ ssize_t pread(int fd, void* out, size_t length, off_t offset) {
 }
 
 ssize_t pwrite(int fd, const void* bytes, size_t length, off_t offset) {
-  if (idem::SignalStorm::Interrupts()) return -1;
+  if (idem::SignalStorm::Interrupts() || idem::RefusesDirect(fd)) return -1;
   return syscall(SYS_pwrite64, fd, bytes, idem::SignalStorm::Shortened(length), offset);
 }
 
@@ -103,7 +113,7 @@ class PosixFileSystemTest : public testing::Test {
 
   void TearDown() override {
     synced_paths = nullptr;
-    sync_error = 0;
+    sync_error = direct_writes = direct_error = 0;
     std::error_code ignored;
     std::filesystem::remove_all(directory_, ignored);
   }
@@ -228,6 +238,56 @@ TEST_F(PosixFileSystemTest, AFailedSyncIsReportedAndNotRepeated) {
   EXPECT_EQ(fs_->CreateDirectory(Path("d")),
             broken("fsync", std::filesystem::path(directory_).parent_path().string()));
   EXPECT_EQ(TakeSynced().size(), 3U);
+}
+
+class DurableWriteTest : public PosixFileSystemTest {
+ protected:
+  void SetUp() override {
+    PosixFileSystemTest::SetUp();
+    file_ = *fs_->Open(Path("f"), OpenMode::kCreate);
+    ASSERT_EQ(file_->WriteAt(0, std::string(2 * File::kDirectBytes, '.')), absl::OkStatus());
+    const int fd = open(Path("f").c_str(), O_WRONLY | O_DIRECT);
+    if (fd < 0) GTEST_SKIP() << "no direct I/O in " << directory_;
+    close(fd);
+  }
+
+  absl::Status Write() {
+    alignas(File::kDirectBytes) static char block[File::kDirectBytes];
+    std::fill(std::begin(block), std::end(block), 'x');
+    return file_->WriteDurably(File::kDirectBytes, {block, sizeof(block)});
+  }
+
+  char Last() {
+    char byte = 0;
+    EXPECT_TRUE(file_->ReadAt(2 * File::kDirectBytes - 1, &byte, 1).ok());
+    return byte;
+  }
+
+  std::unique_ptr<File> file_;
+};
+
+TEST_F(DurableWriteTest, IsOneCallPastThePageCache) {
+  EXPECT_EQ(Write(), absl::OkStatus());
+  EXPECT_EQ(Write(), absl::OkStatus());
+  EXPECT_EQ(direct_writes, 2);
+  EXPECT_THAT(TakeSynced(), IsEmpty());
+  EXPECT_EQ(Last(), 'x');
+}
+
+TEST_F(DurableWriteTest, WhatDirectIoRefusesIsWrittenAndSynced) {
+  direct_error = EINVAL;
+  EXPECT_EQ(Write(), absl::OkStatus());
+  EXPECT_THAT(TakeSynced(), ElementsAre(Path("f")));
+  EXPECT_EQ(Last(), 'x');
+}
+
+TEST_F(DurableWriteTest, WhatFailsIsReportedAndNotRepeated) {
+  direct_error = EIO;
+  EXPECT_EQ(Write(),
+            absl::UnavailableError(absl::StrCat("pwrite ", Path("f"), ": Input/output error")));
+  EXPECT_EQ(direct_writes, 1);
+  EXPECT_THAT(TakeSynced(), IsEmpty());
+  EXPECT_EQ(Last(), '.');
 }
 
 TEST_F(PosixFileSystemTest, AParentWithoutASyncMattersOnlyForWhatIsMadeInIt) {
