@@ -38,6 +38,7 @@ ABSL_FLAG(uint64_t, seed, 1, "of the fresh keys, and of the choice among residen
 ABSL_FLAG(uint64_t, resident_seed, 1, "the seed by which the resident keys were made");
 ABSL_FLAG(uint64_t, resident_keys, 1, "how many of them there are");
 ABSL_FLAG(uint32_t, response_bytes, 100, "36 or more");
+ABSL_FLAG(int64_t, retention_ms, 86'400'000, "of plain responses");
 
 namespace idem::bench {
 namespace {
@@ -134,7 +135,8 @@ int Main() {
     if (!loaded.ok()) Die(loaded.status());
     shas = *std::move(loaded);
   }
-  const std::map<std::string, Operation> known = MakeOperations(shas);
+  const std::map<std::string, Operation> known =
+      MakeOperations(shas, absl::GetFlag(FLAGS_retention_ms));
   std::vector<const Operation*> chosen;
   for (const std::string& name : names) {
     const auto found = known.find(name);

@@ -10,7 +10,6 @@ namespace {
 using Hole = RequestTemplate::Hole;
 
 constexpr const char* kLeaseMs = "30000";
-constexpr const char* kRetentionMs = "86400000";
 constexpr const char* kRetentionSeconds = "86400";
 // Fingerprint and owner are the first and the last bytes of the key.
 constexpr size_t kFingerprintBytes = 16;
@@ -139,21 +138,23 @@ const std::map<std::string, std::string>& Scripts() {
   return *kScripts;
 }
 
-std::map<std::string, Operation> MakeOperations(const std::map<std::string, std::string>& shas) {
+std::map<std::string, Operation> MakeOperations(const std::map<std::string, std::string>& shas,
+                                                int64_t retention_ms) {
+  const std::string retention = absl::StrCat(retention_ms);
   const RequestTemplate begin = {"IDEM.BEGIN", Hole::kKey, "FP", Hole::kFingerprint};
   const RequestTemplate complete = {"IDEM.COMPLETE", Hole::kKey, Hole::kToken, Hole::kResponse};
   const RequestTemplate set = {"SET", Hole::kKey, Hole::kOwner, "NX", "EX", kRetentionSeconds};
   const RequestTemplate set_claim = {"SET", Hole::kKey, Hole::kOwner, "NX", "PX", kLeaseMs};
-  const RequestTemplate set_response = {"SET", Hole::kKey, Hole::kResponse, "PX", kRetentionMs};
+  const RequestTemplate set_response = {"SET", Hole::kKey, Hole::kResponse, "PX", retention};
   const RequestTemplate lua_begin = {"EVALSHA",          ShaOf(shas, "begin"), "1",     Hole::kKey,
                                      Hole::kFingerprint, Hole::kOwner,         kLeaseMs};
-  const RequestTemplate lua_complete = {
-      "EVALSHA",    ShaOf(shas, "complete"), "1",         Hole::kKey,
-      Hole::kOwner, Hole::kResponse,         kRetentionMs};
+  const RequestTemplate lua_complete = {"EVALSHA",    ShaOf(shas, "complete"), "1",      Hole::kKey,
+                                        Hole::kOwner, Hole::kResponse,         retention};
   return {
       {"ping", {true, {{{"PING"}, IsPong}}}},
       {"set", {true, {{set, IsOk}}}},
       {"set-pair", {true, {{set_claim, IsOk}, {set_response, IsOk}}}},
+      {"overwrite", {false, {{set_response, IsOk}}}},
       {"get", {false, {{{"GET", Hole::kKey}, IsResponse}}}},
       {"begin", {true, {{begin, IsClaimed}}}},
       {"pair", {true, {{begin, IsClaimed}, {complete, IsOk}}}},

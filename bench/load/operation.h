@@ -5,6 +5,7 @@
 //
 //   set         SET key owner NX EX: a claim as Redis users write it
 //   set-pair    the same, then SET key response PX: claim and completion
+//   overwrite   SET response PX of a key that exists: everything stays as it is, but for the log
 //   get         GET of a key that set-pair has stored
 //   begin       IDEM.BEGIN of a fresh key
 //   pair        IDEM.BEGIN, IDEM.COMPLETE
@@ -72,8 +73,10 @@ struct Operation {
 // The scripts that lua-* need, by the names under which MakeOperations wants their SHA-1.
 const std::map<std::string, std::string>& Scripts();
 
-// All operations by name; those in Lua are of use only if `shas` has their scripts.
-std::map<std::string, Operation> MakeOperations(const std::map<std::string, std::string>& shas);
+// All operations by name; those in Lua are of use only if `shas` has their scripts. The retention
+// is that of plain responses; IDEM.BEGIN takes the server's default.
+std::map<std::string, Operation> MakeOperations(const std::map<std::string, std::string>& shas,
+                                                int64_t retention_ms);
 
 }  // namespace idem::bench
 

@@ -38,6 +38,13 @@ def pinned_to(core):
     return lambda: os.sched_setaffinity(0, {core})
 
 
+def blocks_of(path):
+    try:
+        return os.stat(path).st_blocks
+    except FileNotFoundError:
+        return 0
+
+
 class Server:
     """A running server; a context manager."""
 
@@ -86,6 +93,16 @@ class Server:
             self.process.wait()
         shutil.rmtree(self.directory, ignore_errors=True)
 
+    def written_bytes(self):
+        """What it has given to the disk so far, or would have if it had not been overwritten."""
+        with open(f"/proc/{self.process.pid}/io") as counts:
+            return int(dict(line.split(": ") for line in counts)["write_bytes"])
+
+    def disk_bytes(self):
+        """What its files take on the disk now."""
+        return sum(blocks_of(os.path.join(folder, name)) * 512
+                   for folder, _, names in os.walk(self.directory) for name in names)
+
     def cpu_seconds(self):
         """User and system time of all its threads so far."""
         with open(f"/proc/{self.process.pid}/stat") as stat:
@@ -93,12 +110,12 @@ class Server:
         return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
 
 
-def start_idem(binary, durability, core, scratch):
+def start_idem(binary, durability, core, scratch, *flags):
     directory = [] if durability == "off" else ["--dir", "{directory}/data"]
-    return Server([binary, "--port", "{port}", *IDEM_COMMON, *IDEM_FLAGS[durability], *directory],
-                  core, scratch)
+    return Server([binary, "--port", "{port}", *IDEM_COMMON, *IDEM_FLAGS[durability], *directory,
+                   *flags], core, scratch)
 
 
-def start_redis(binary, durability, core, scratch):
+def start_redis(binary, durability, core, scratch, *flags):
     return Server([binary, "--port", "{port}", "--bind", "127.0.0.1", "--dir", "{directory}",
-                   *REDIS_COMMON, *REDIS_FLAGS[durability]], core, scratch)
+                   *REDIS_COMMON, *REDIS_FLAGS[durability], *flags], core, scratch)

@@ -1,0 +1,92 @@
+"""What the files take while a store of constant size is written to for long: log and snapshots
+beside Redis' append-only file with its rewrites at their defaults."""
+
+import dataclasses
+
+from reporting import rival
+from reporting.figures import count, table
+
+SAMPLE_SECONDS = 0.05
+KEY_AND_VALUE_BYTES = 36 + 100
+REDIS_FLAGS = ("--auto-aof-rewrite-percentage", "100")  # the default, and from 64 MiB on
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    title: str
+    operations: dict  # by the rival's name
+    idem_flags: tuple = ()
+    retention_ms: int = 86_400_000
+    filled: bool = True
+
+
+CASES = (
+    Case("the same keys, overwritten", {"Idem": "overwrite", "Redis": "overwrite"}),
+    Case("claim + complete, kept for 2 s", {"Idem": "pair", "Redis": "set-pair"},
+         ("--default-lease-ms", "1000", "--default-retention-ms", "2000"), 2000, filled=False),
+)
+
+
+def measure(effort, server_core, client_core, scratch):
+    return [measure_side(case, side, effort, server_core, client_core, scratch)
+            for case in CASES for side in rival.RIVALS]
+
+
+def measure_side(case, side, effort, server_core, client_core, scratch):
+    flags = case.idem_flags if side is rival.Idem else REDIS_FLAGS
+    with side.start("everysec", server_core, scratch, *flags) as server:
+        if case.filled:
+            rival.fill(server, side, client_core, effort.resident_keys, "set-pair")
+        before = server.written_bytes()
+        samples = Samples()
+        with rival.start_load(server, client_core, operations=case.operations[side.name],
+                              connections=50, in_flight=16, count=effort.writes, seed=2,
+                              resident_seed=rival.RESIDENT_SEED,
+                              resident_keys=effort.resident_keys,
+                              retention_ms=case.retention_ms) as load, \
+                rival.connect(server) as connection:
+            while not load.wait(SAMPLE_SECONDS):
+                samples.take(server, connection)
+            done = load.result()
+        return {"case": case.title, "system": side.name, "operations": done["operations"],
+                "wrong": done["wrong"] + done["unanswered"],
+                "live bytes": KEY_AND_VALUE_BYTES * samples.keys_max,
+                "disk bytes max": samples.disk_max, "disk bytes mean": samples.disk_mean(),
+                "bytes written per operation":
+                    (server.written_bytes() - before) / done["operations"]}
+
+
+class Samples:
+    def __init__(self):
+        self.disk = []
+        self.keys_max = 0
+
+    def take(self, server, connection):
+        self.disk.append(server.disk_bytes())
+        self.keys_max = max(self.keys_max, connection.ask("DBSIZE"))
+
+    @property
+    def disk_max(self):
+        return max(self.disk, default=0)
+
+    def disk_mean(self):
+        """Of the second half, when the beginning is forgotten."""
+        half = self.disk[len(self.disk) // 2:]
+        return sum(half) / max(len(half), 1)
+
+
+def mib(value):
+    return f"{value / (1 << 20):.0f} MiB"
+
+
+def bound(result):
+    return 5 * result["live bytes"] + (256 << 20)
+
+
+def rows(results):
+    return table(["written to", "system", "operations", "live: keys + values", "disk, mean",
+                  "disk, most", "5 x live + 256 MiB", "given to the disk per operation"],
+                 [[result["case"], result["system"], count(result["operations"]),
+                   mib(result["live bytes"]), mib(result["disk bytes mean"]),
+                   mib(result["disk bytes max"]), mib(bound(result)),
+                   f"{result['bytes written per operation']:.0f} bytes"] for result in results])
