@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_split.h"
@@ -27,35 +26,14 @@ std::string Normalised(std::string_view path) {
 
 }  // namespace
 
-void Inode::Write(uint64_t offset, std::string_view bytes) {
-  if (bytes.empty()) return;
-  const size_t begin = offset;
-  const size_t end = begin + bytes.size();
-  if (end > contents.size()) contents.resize(end);
-  std::memcpy(contents.data() + begin, bytes.data(), bytes.size());
-  dirty_begin = std::min(dirty_begin, begin);
-  dirty_end = std::max(dirty_end, end);
+void MemoryDisk::Change::ApplyTo(Entries& entries) const {
+  if (!erased.empty()) entries.erase(erased);
+  if (!set.empty()) entries[set] = inode;
 }
 
-void Inode::Sync() {
-  on_disk.resize(contents.size());
-  const size_t end = std::min(dirty_end, contents.size());
-  if (dirty_begin < end) {
-    std::memcpy(on_disk.data() + dirty_begin, contents.data() + dirty_begin, end - dirty_begin);
-  }
-  MarkClean();
-}
-
-void Inode::SyncRange(uint64_t offset, size_t length) {
-  const size_t begin = std::min(offset, contents.size());
-  const size_t end = std::min(begin + length, contents.size());
-  on_disk.resize(std::max(on_disk.size(), end));
-  std::memcpy(on_disk.data() + begin, contents.data() + begin, end - begin);
-}
-
-void Inode::MarkClean() {
-  dirty_begin = std::numeric_limits<size_t>::max();
-  dirty_end = 0;
+void MemoryDisk::Directory::Apply(Change change) {
+  change.ApplyTo(entries);
+  unsynced.push_back(std::move(change));
 }
 
 MemoryDisk::MemoryDisk() {
@@ -97,7 +75,7 @@ int MemoryDisk::Create(std::string_view path, std::shared_ptr<Inode>* inode) {
   if (place.directory->entries.contains(place.name)) return EEXIST;
   if (UsedBytes() >= capacity_) return ENOSPC;
   *inode = std::make_shared<Inode>();
-  place.directory->entries[place.name] = *inode;
+  place.directory->Apply({.erased = {}, .set = place.name, .inode = *inode});
   return 0;
 }
 
@@ -113,13 +91,13 @@ int MemoryDisk::Find(std::string_view path, std::shared_ptr<Inode>* inode) {
 uint64_t MemoryDisk::UsedBytes() const {
   uint64_t bytes = 0;
   for (const auto& [path, directory] : directories_) {
-    for (const auto& [name, inode] : directory.entries) bytes += inode->contents.size();
+    for (const auto& [name, inode] : directory.entries) bytes += inode->size();
   }
   return bytes;
 }
 
 int MemoryDisk::Write(Inode& inode, uint64_t offset, std::string_view bytes) {
-  const uint64_t size = inode.contents.size();
+  const uint64_t size = inode.size();
   const uint64_t growth = std::max(size, offset + bytes.size()) - size;
   const uint64_t room = capacity_ - std::min(capacity_, UsedBytes());
   if (growth > room) {
@@ -137,16 +115,22 @@ int MemoryDisk::Rename(std::string_view from, std::string_view to) {
   if (const int error = Locate(to, &target); error != 0) return error;
   const auto entry = source.directory->entries.find(source.name);
   if (entry == source.directory->entries.end()) return ENOENT;
-  std::shared_ptr<Inode> inode = std::move(entry->second);
-  source.directory->entries.erase(entry);
-  target.directory->entries[target.name] = std::move(inode);
+  const std::shared_ptr<Inode> inode = entry->second;
+  if (source.directory == target.directory) {
+    source.directory->Apply({.erased = source.name, .set = target.name, .inode = inode});
+  } else {
+    source.directory->Apply({.erased = source.name, .set = {}, .inode = nullptr});
+    target.directory->Apply({.erased = {}, .set = target.name, .inode = inode});
+  }
   return 0;
 }
 
 int MemoryDisk::Remove(std::string_view path) {
   Place place;
   if (const int error = Locate(path, &place); error != 0) return error;
-  return place.directory->entries.erase(place.name) == 1 ? 0 : ENOENT;
+  if (!place.directory->entries.contains(place.name)) return ENOENT;
+  place.directory->Apply({.erased = place.name, .set = {}, .inode = nullptr});
+  return 0;
 }
 
 int MemoryDisk::List(std::string_view directory, std::vector<std::string>* names) const {
@@ -170,6 +154,7 @@ int MemoryDisk::SyncDirectory(std::string_view path) {
   const auto directory = directories_.find(normalised);
   if (directory == directories_.end()) return WhyNoDirectory(normalised);
   directory->second.entries_on_disk = directory->second.entries;
+  directory->second.unsynced.clear();
   return 0;
 }
 
@@ -178,38 +163,40 @@ void MemoryDisk::Put(std::string_view path, std::string contents) {
   IDEM_CHECK(Locate(path, &place) == 0);
   std::shared_ptr<Inode>& inode = place.directory->entries[place.name];
   if (inode == nullptr) inode = std::make_shared<Inode>();
-  inode->contents = contents;
-  inode->on_disk = std::move(contents);
-  inode->MarkClean();
+  const bool locked = inode->locked;
+  *inode = Inode(contents);
+  inode->locked = locked;
   place.directory->entries_on_disk[place.name] = inode;
 }
 
-// An inode that has several entries, in either row, is made anew once.
+// An inode that stands in several places is made anew once.
 template <typename Remake>
 void MemoryDisk::ReplaceInodes(Remake remake) {
   std::map<std::shared_ptr<Inode>, std::shared_ptr<Inode>> replaced;
-  const auto replace = [&](Entries& entries) {
-    for (auto& [name, inode] : entries) {
-      std::shared_ptr<Inode>& anew = replaced[inode];
-      if (anew == nullptr) anew = std::make_shared<Inode>(remake(*inode));
-      inode = anew;
-    }
+  const auto replace = [&](std::shared_ptr<Inode>& inode) {
+    if (inode == nullptr) return;
+    std::shared_ptr<Inode>& anew = replaced[inode];
+    if (anew == nullptr) anew = std::make_shared<Inode>(remake(*inode));
+    inode = anew;
   };
   for (auto& [path, directory] : directories_) {
-    replace(directory.entries);
-    replace(directory.entries_on_disk);
+    for (auto& [name, inode] : directory.entries) replace(inode);
+    for (auto& [name, inode] : directory.entries_on_disk) replace(inode);
+    for (Change& change : directory.unsynced) replace(change.inode);
   }
   ++life_;
 }
 
-void MemoryDisk::PowerCut() {
-  for (auto& [path, directory] : directories_) directory.entries = directory.entries_on_disk;
-  ReplaceInodes([](const Inode& old) {
-    Inode anew;
-    anew.contents = old.on_disk;
-    anew.on_disk = old.on_disk;
-    return anew;
-  });
+// In an order that does not depend on where things stand in memory: directories and files by name.
+void MemoryDisk::PowerCut(const Choose& choose) {
+  for (auto& [path, directory] : directories_) {
+    for (const Change& change : directory.unsynced) {
+      if (choose(2) == 1) change.ApplyTo(directory.entries_on_disk);
+    }
+    directory.unsynced.clear();
+    directory.entries = directory.entries_on_disk;
+  }
+  ReplaceInodes([&choose](const Inode& old) { return old.AfterPowerCut(choose); });
 }
 
 void MemoryDisk::ProcessDeath() {
@@ -218,6 +205,12 @@ void MemoryDisk::ProcessDeath() {
     anew.locked = false;
     return anew;
   });
+}
+
+MemoryDisk MemoryDisk::Copy() const {
+  MemoryDisk copy = *this;
+  copy.ProcessDeath();
+  return copy;
 }
 
 }  // namespace idem::engine

@@ -1,10 +1,13 @@
 // The files of a MemoryFileSystem: what readers see, and beside it what the disk holds.
 //
-//   directory: entries ─────────► inode: contents      what a reader sees
-//              entries_on_disk ─┘        on_disk       what a power cut leaves
+//   directory: entries ─────────► inode: seen          what a reader sees
+//              changes, unsynced         unsynced      what a power cut may leave, or not
+//              entries_on_disk ─────────► on disk      what a power cut leaves
 //
-// Syncing a file or a directory copies the upper row to the lower one; a power cut does the
-// opposite, so a synced file whose entry was not synced is gone. Directories themselves are on the
+// Syncing a file or a directory brings the upper row to the lower one. A power cut leaves the lower
+// row and any part of the middle one: of files block by block (memory_inode.h), of directories
+// every create, rename and remove by itself. So a synced file whose entry was not synced may be
+// gone, and an entry may lead to a file without its contents. Directories themselves are on the
 // disk once made, as FileSystem::CreateDirectory sees to.
 //
 // PowerCut and ProcessDeath build the inodes anew. Handles from before keep the old ones, which
@@ -23,24 +26,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/memory_inode.h"
+
 namespace idem::engine {
-
-struct Inode {
-  std::string contents;
-  std::string on_disk;
-  // All writes since the last sync lie in contents[dirty_begin, dirty_end).
-  size_t dirty_begin = std::numeric_limits<size_t>::max();
-  size_t dirty_end = 0;
-  bool locked = false;
-
-  void Write(uint64_t offset, std::string_view bytes);
-  void Sync();
-  // Of what was written only this, which then still counts as not synced.
-  void SyncRange(uint64_t offset, size_t length);
-  // What was written since the last sync stays visible and never reaches the disk. This is what
-  // Linux does when a sync fails: the pages count as clean, and the next sync succeeds.
-  void MarkClean();
-};
 
 class MemoryDisk {
  public:
@@ -62,8 +50,10 @@ class MemoryDisk {
   // the disk at once.
   void Put(std::string_view path, std::string contents);
 
-  void PowerCut();
+  void PowerCut(const Choose& choose);
   void ProcessDeath();
+  // As it is now, for another process: no file of the one is one of the other.
+  MemoryDisk Copy() const;
 
   // Counts the lives of the process: a handle from an earlier one is dead.
   int64_t life() const { return life_; }
@@ -71,9 +61,19 @@ class MemoryDisk {
 
  private:
   using Entries = std::map<std::string, std::shared_ptr<Inode>, std::less<>>;
+  struct Change {
+    std::string erased;  // empty: none
+    std::string set;     // empty: none
+    std::shared_ptr<Inode> inode;
+
+    void ApplyTo(Entries& entries) const;
+  };
   struct Directory {
     Entries entries;
     Entries entries_on_disk;
+    std::vector<Change> unsynced;
+
+    void Apply(Change change);
   };
   // Where a path leads: a directory that exists, and a name in it.
   struct Place {

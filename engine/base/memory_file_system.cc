@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
+#include <random>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -56,10 +56,9 @@ class MemoryFile final : public File {
   absl::StatusOr<size_t> ReadAt(uint64_t offset, char* out, size_t length) override {
     MutexLock lock(world_->mutex);
     if (absl::Status injected = CountCall(); !injected.ok()) return injected;
-    const std::string& contents = inode_->contents;
-    if (offset >= contents.size()) return size_t{0};
-    length = std::min(length, contents.size() - offset);
-    if (length > 0) std::memcpy(out, contents.data() + offset, length);
+    if (offset >= inode_->size()) return size_t{0};
+    length = std::min<uint64_t>(length, inode_->size() - offset);
+    inode_->Read(offset, out, length);
     return length;
   }
 
@@ -87,14 +86,14 @@ class MemoryFile final : public File {
   absl::Status Sync() override {
     MutexLock lock(world_->mutex);
     absl::Status injected = CountCall();
-    injected.ok() ? inode_->Sync() : inode_->MarkClean();
+    injected.ok() ? inode_->Sync() : inode_->SyncFailed();
     return injected;
   }
 
   absl::StatusOr<uint64_t> Size() override {
     MutexLock lock(world_->mutex);
     if (absl::Status injected = CountCall(); !injected.ok()) return injected;
-    return inode_->contents.size();
+    return inode_->size();
   }
 
  private:
@@ -192,16 +191,40 @@ absl::StatusOr<std::unique_ptr<DirectoryLock>> MemoryFileSystem::Lock(const std:
   int error = state_->disk.Find(path, &inode);
   if (error == ENOENT) error = state_->disk.Create(path, &inode);
   if (error != 0) return FileError("open", path, error);
-  if (inode->locked) return engine::LockHeldError(path, inode->contents);
+  if (inode->locked) return engine::LockHeldError(path, inode->contents());
   inode->locked = true;
-  inode->contents.clear();
+  inode->Clear();
   inode->Write(0, holder);
   return std::make_unique<MemoryDirectoryLock>(state_, std::move(inode));
 }
 
 void MemoryFileSystem::Crash() {
+  Crash([](uint64_t) { return uint64_t{0}; });
+}
+
+void MemoryFileSystem::Crash(const Choose& choose) {
   MutexLock lock(state_->mutex);
-  state_->disk.PowerCut();
+  state_->disk.PowerCut(choose);
+}
+
+// Many choices of the same kind find more than many that cancel each other out: each seed has its
+// own liking for what is old and for what is new.
+void MemoryFileSystem::Crash(uint64_t seed) {
+  std::mt19937_64 random(seed);
+  const uint64_t old_of_8 = random() % 9;
+  const uint64_t new_of_8 = random() % 9;
+  Crash([&](uint64_t n) {
+    if (random() % 8 < old_of_8 && random() % 2 == 0) return uint64_t{0};
+    return random() % 8 < new_of_8 ? n - 1 : random() % n;
+  });
+}
+
+std::unique_ptr<MemoryFileSystem> MemoryFileSystem::Fork() const {
+  auto fork = std::make_unique<MemoryFileSystem>();
+  MutexLock lock(state_->mutex);
+  MutexLock fork_lock(fork->state_->mutex);
+  fork->state_->disk = state_->disk.Copy();
+  return fork;
 }
 
 void MemoryFileSystem::Kill() {
@@ -231,7 +254,7 @@ absl::StatusOr<std::string> MemoryFileSystem::Read(const std::string& path) cons
   std::shared_ptr<Inode> inode;
   const int error = state_->disk.Find(path, &inode);
   if (error != 0) return FileError("open", path, error);
-  return inode->contents;
+  return inode->contents();
 }
 
 void MemoryFileSystem::Overwrite(const std::string& path, std::string contents) {

@@ -2,11 +2,12 @@
 //
 // It keeps, beside what a reader sees, what a disk would hold: Crash() throws away everything that
 // was not synced (file contents since the last Sync but for what was written durably, directory
-// entries since the last SyncDirectory). Thread-safe.
+// entries since the last SyncDirectory), or leaves any part of it. Thread-safe.
 #ifndef IDEM_MEMORY_FILE_SYSTEM_H_
 #define IDEM_MEMORY_FILE_SYSTEM_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,8 +35,19 @@ class MemoryFileSystem final : public FileSystem {
   // A power cut: only what was synced is left, and all locks are free. What a dead store still does
   // by path would be seen: let all calls fail (FailCall) until it is destroyed.
   void Crash();
+  // A power cut that leaves any part of what was not synced: of every 4 KiB block of a file what it
+  // held at some time since the sync, or a mixture of two such at a sector of 512 bytes; of every
+  // file a size since then; every create, rename and remove or not, each by itself. `choose(n)`
+  // tells each time which, 0 .. n - 1; if it always says 0 this is Crash().
+  using Choose = std::function<uint64_t(uint64_t n)>;
+  void Crash(const Choose& choose);
+  // The same with choices that `seed` makes.
+  void Crash(uint64_t seed);
   // A killed process: everything written is left, and all locks are free. As to dead stores: above.
   void Kill();
+  // A copy of all files and of what is known of their disk, as a Kill would leave it. Nothing that
+  // happens here or there is seen on the other side.
+  std::unique_ptr<MemoryFileSystem> Fork() const;
 
   // From now on the `nth` call (1 = the next) that may fail (every call of File and FileSystem)
   // fails with `error`; with `keep_failing` all later ones too. nth = 0 ends it.
