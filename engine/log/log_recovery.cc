@@ -237,9 +237,11 @@ absl::Status Recovery::StartSegment() {
   return writer_.Start(*std::move(file), HeaderOfNext(file_bytes));
 }
 
+// The spare, unless another open has left a newer file, which would look like one that the manifest
+// should name if a power cut brings it back after it was removed.
 absl::StatusOr<std::unique_ptr<File>> Recovery::TakeFile(uint64_t file_bytes) {
   const std::optional<ManifestSegment>& spare = log_.untouched_spare;
-  if (spare.has_value() && spare->file_bytes == file_bytes) {
+  if (spare.has_value() && spare->file_bytes == file_bytes && spare->number == NewestNumber()) {
     next_number_ = spare->number;
     return files_->Open(SegmentPath(directory_, next_number_), OpenMode::kReadWrite);
   }

@@ -15,13 +15,15 @@
 namespace idem {
 
 inline std::atomic<uint64_t> running_seed{0};
+// What a replay needs beside the seed: " NAME=value".
+inline char replay_more[64] = "";
 
 // `run` is called with each seed, until one fails.
 template <typename Run>
 void RunSeeds(int64_t count, Run&& run) {
   std::signal(SIGABRT, [](int) {
-    std::fprintf(stderr, "replay with IDEM_SEED=%llu\n",
-                 static_cast<unsigned long long>(running_seed.load()));
+    std::fprintf(stderr, "replay with IDEM_SEED=%llu%s\n",
+                 static_cast<unsigned long long>(running_seed.load()), replay_more);
   });
   const char* const only = std::getenv("IDEM_SEED");
   const uint64_t first = only == nullptr ? 1 : std::strtoull(only, nullptr, 10);
