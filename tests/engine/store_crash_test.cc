@@ -172,21 +172,10 @@ TEST_P(StoreCrashTest, WhatWasToldHolds) {
               static_cast<long long>(calls_));
 }
 
-std::string NameOf(const testing::TestParamInfo<Durability>& mode) {
-  switch (mode.param) {
-    case Durability::kAlways:
-      return "Always";
-    case Durability::kInterval:
-      return "Interval";
-    default:
-      return "Os";
-  }
-}
-
 INSTANTIATE_TEST_SUITE_P(Modes, StoreCrashTest,
                          testing::Values(Durability::kAlways, Durability::kInterval,
                                          Durability::kOs),
-                         NameOf);
+                         NameOfMode);
 
 }  // namespace
 }  // namespace idem

@@ -42,6 +42,20 @@ Options CrashOptions(Durability durability, FakeClock* clock, FileSystem* files)
   return options;
 }
 
+std::string NameOfMode(const testing::TestParamInfo<Durability>& mode) {
+  switch (mode.param) {
+    case Durability::kAlways:
+      return "Always";
+    case Durability::kInterval:
+      return "Interval";
+    case Durability::kOs:
+      return "Os";
+    case Durability::kMemory:
+      break;
+  }
+  return "Memory";
+}
+
 bool CrashWorkload::Open() {
   absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(options_);
   open_status_ = store.status();

@@ -6,7 +6,10 @@
 #include <cstdint>
 #include <memory>
 #include <random>
+#include <span>
+#include <string>
 
+#include "gtest/gtest.h"
 #include "idem/clock.h"
 #include "idem/store.h"
 #include "tests/support/store_oracle.h"
@@ -15,6 +18,9 @@ namespace idem {
 
 // Small files, short lives: everything comes around within some hundred calls.
 Options CrashOptions(Durability durability, FakeClock* clock, FileSystem* files);
+
+// For tests that have the mode as a parameter.
+std::string NameOfMode(const testing::TestParamInfo<Durability>& mode);
 
 class CrashWorkload {
  public:

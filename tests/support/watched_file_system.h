@@ -61,6 +61,13 @@ class WatchedFileSystem final : public FileSystem {
       world_->before();
       return file_->WriteAt(offset, bytes);
     }
+    // The power may be cut in the middle.
+    absl::Status WriteDurably(uint64_t offset, std::string_view bytes) override {
+      absl::Status status = WriteAt(offset, bytes);
+      if (!status.ok()) return status;
+      world_->before();
+      return file_->WriteDurably(offset, bytes);
+    }
     absl::Status Sync() override {
       world_->before();
       return file_->Sync();
