@@ -129,7 +129,7 @@ void TellMissing(const Surroundings& to, const std::string& directory, const Sto
 
 LogEnd TellFiles(const Surroundings& to, const std::string& directory, const StoreFiles& found) {
   TellManifest(to, found);
-  const LogEnd end = TellSegments(to, directory, found);
+  LogEnd end = TellSegments(to, directory, found);
   TellMissing(to, directory, found);
   for (const std::string& name : found.other_files) {
     Line(to, name, "not a file of the store, or an unfinished one");

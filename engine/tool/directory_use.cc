@@ -15,9 +15,9 @@ std::optional<std::string> HolderOf(const std::string& directory) {
   if (fd == -1) return std::nullopt;
   std::optional<std::string> holder;
   if (flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    holder.emplace(kMaxHolderBytes, '\0');
-    const ssize_t length = pread(fd, holder->data(), holder->size(), 0);
-    holder->resize(length > 0 ? static_cast<size_t>(length) : 0);
+    char text[kMaxHolderBytes];
+    const ssize_t length = pread(fd, text, sizeof(text), 0);
+    holder.emplace(text, length > 0 ? static_cast<size_t>(length) : 0);
   }
   close(fd);
   return holder;
