@@ -52,7 +52,7 @@ std::string WrongArity(const Command& command) {
 CommandTable::CommandTable() {
   for (const auto& family :
        {IdemCommands(), StringCommands(), KeyCommands(), ScanCommands(), ConnectionCommands(),
-        ClientCommands(), ServerCommands(), IntrospectionCommands()}) {
+        ClientCommands(), ServerCommands(), SnapshotCommands(), IntrospectionCommands()}) {
     for (const Command& command : family) {
       by_name_.emplace(command.name, &command);
       if (command.name.find('|') == command.name.npos) commands_.push_back(&command);

@@ -26,6 +26,7 @@
 #include "idem/stats.h"
 #include "idem/store.h"
 #include "log/image.h"
+#include "log/snapshot_writer.h"
 
 namespace idem::engine {
 
@@ -73,6 +74,20 @@ class Log {
 
   // Raises the epoch: tokens that no crash can bring back. Blocks on I/O.
   virtual absl::StatusOr<TokenRange> RaiseEpoch() = 0;
+
+  // --- Snapshots: one at a time, by one thread at a time; the calls block on I/O.
+  //
+  // A snapshot of everything appended so far: who takes a stripe's lock from now on sees all of it,
+  // because an append and its install share one hold. Add every entry, then Publish. Null: the
+  // newest snapshot covers all there is. kFailedPrecondition: there is no log.
+  virtual absl::StatusOr<std::unique_ptr<SnapshotWriter>> StartSnapshot() = 0;
+  // Waits until what was copied is durable, publishes the snapshot, which is verified, and drops
+  // what it makes needless.
+  virtual absl::Status PublishSnapshot(SnapshotWriter& snapshot) = 0;
+  // Whether the log has grown so long that a snapshot of about so many bytes pays.
+  virtual bool SnapshotDue(uint64_t live_bytes) const = 0;
+  // Drops what has expired as a whole, without a copy.
+  virtual void DropExpired() = 0;
 
   // One step of background work; only for Background::kManual. True: there may be more to do.
   virtual bool Step(Store::StepKind kind) = 0;

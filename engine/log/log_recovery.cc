@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "log/log_replay.h"
 #include "log/segment.h"
+#include "log/snapshot_shelf.h"
 #include "log/space_ledger.h"
 #include "log/tail_copier.h"
 
@@ -35,7 +36,7 @@ class Recovery {
       absl::Status status = (this->*step)();
       if (!status.ok()) return status;
     }
-    RemoveUnnamedSegments();
+    RemoveUnnamedFiles();
     return RecoveredLog{.lock = std::move(lock_),
                         .manifest = std::move(manifest_file_),
                         .writer = std::move(writer_),
@@ -61,7 +62,7 @@ class Recovery {
   absl::StatusOr<std::unique_ptr<File>> TakeFile(uint64_t file_bytes);
   absl::Status CopyTail();
   absl::Status CommitManifest();
-  void RemoveUnnamedSegments();
+  void RemoveUnnamedFiles();
 
   bool Named(uint64_t number) const;
   uint64_t NewestNumber() const { return numbers_.empty() ? 0 : *numbers_.rbegin(); }
@@ -275,10 +276,11 @@ absl::Status Recovery::CommitManifest() {
 }
 
 // What cannot be removed now is tried again at the next open.
-void Recovery::RemoveUnnamedSegments() {
+void Recovery::RemoveUnnamedFiles() {
   for (const uint64_t number : numbers_) {
     if (!Named(number)) files_->Remove(SegmentPath(directory_, number)).IgnoreError();
   }
+  RemoveUnnamedSnapshots(files_, directory_, manifest_);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// The half of LogWriter that nobody waits for: its threads, the next spare, the clean stop.
+// The half of LogWriter that nobody waits for: its threads, the next spare, snapshots, the clean
+// stop.
 #include <algorithm>
 #include <utility>
 
@@ -118,6 +119,41 @@ absl::Status LogWriter::MakeSpare() {
   });
 }
 
+// --- snapshots
+
+absl::StatusOr<std::unique_ptr<SnapshotWriter>> LogWriter::StartSnapshot() {
+  absl::Status failed = status();
+  if (!failed.ok()) return failed;
+  return shelf_.Start(Extent());
+}
+
+absl::Status LogWriter::PublishSnapshot(SnapshotWriter& snapshot) {
+  absl::Status status = WaitSynced(snapshot.snapshot().highest_lsn);
+  return status.ok() ? shelf_.Publish(snapshot, Extent()) : status;
+}
+
+bool LogWriter::SnapshotDue(uint64_t live_bytes) const { return shelf_.Due(Extent(), live_bytes); }
+
+void LogWriter::DropExpired() { shelf_.DropExpired(synced()); }
+
+absl::Status LogWriter::WaitSynced(Lsn lsn) {
+  absl::Status status = WaitCommitted(lsn);
+  if (!status.ok() || synced() >= lsn) return status;
+  Task task = TakeRoleFor(Job::kSync);
+  if (task.job == Job::kNone) return this->status();
+  Run(std::move(task));
+  return this->status();
+}
+
+LogExtent LogWriter::Extent() const {
+  uint64_t closed_bytes = 0;
+  for (const ManifestSegment& segment : manifest_->Get().segments) {
+    if (segment.state == SegmentState::kClosed) closed_bytes += segment.file_bytes;
+  }
+  MutexLock lock(mutex_);
+  return {appended_, synced(), closed_bytes + published_.end.offset};
+}
+
 // --- by hand, and the end
 
 bool LogWriter::Step(Store::StepKind kind) {
@@ -135,7 +171,8 @@ bool LogWriter::Step(Store::StepKind kind) {
     case Store::StepKind::kPrepareSegment:
       return PrepareSpare();
     case Store::StepKind::kExpire:
-      return false;
+    case Store::StepKind::kSnapshot:
+      return false;  // the store's
   }
   return false;
 }

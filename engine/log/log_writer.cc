@@ -24,6 +24,7 @@ LogWriter::LogWriter(const Options& options, RecoveredLog recovered)
       lock_(std::move(recovered.lock)),
       clock_(recovered.clock),
       manifest_(std::move(recovered.manifest)),
+      shelf_(options_, manifest_.get(), clock_),
       recovered_(WhatRecoveryTells(recovered, *manifest_)),
       writer_(std::move(recovered.writer)),
       next_number_(recovered.next_number),
@@ -154,6 +155,8 @@ LogStats LogWriter::stats() const {
   for (const ManifestSegment& segment : manifest.segments) {
     stats.segment_bytes += segment.file_bytes;
   }
+  stats.kept_bytes = Extent().kept_bytes;
+  shelf_.AddStats(stats);
   MutexLock lock(mutex_);
   stats.appended = appended_;
   stats.committed = committed();

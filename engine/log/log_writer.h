@@ -34,6 +34,7 @@
 #include "log/batch.h"
 #include "log/log.h"
 #include "log/log_recovery.h"
+#include "log/snapshot_shelf.h"
 #include "log/space_ledger.h"
 
 namespace idem::engine {
@@ -54,6 +55,10 @@ class LogWriter final : public Log {
   absl::Status status() const override IDEM_EXCLUDES(mutex_);
   void SetListener(std::function<void()> listener) override IDEM_EXCLUDES(mutex_);
   absl::StatusOr<TokenRange> RaiseEpoch() override;
+  absl::StatusOr<std::unique_ptr<SnapshotWriter>> StartSnapshot() override IDEM_EXCLUDES(mutex_);
+  absl::Status PublishSnapshot(SnapshotWriter& snapshot) override;
+  bool SnapshotDue(uint64_t live_bytes) const override;
+  void DropExpired() override;
   bool Step(Store::StepKind kind) override;
   absl::Status Close() override;
   LogStats stats() const override IDEM_EXCLUDES(mutex_);
@@ -115,13 +120,15 @@ class LogWriter final : public Log {
   void FailLocked(const absl::Status& status) IDEM_REQUIRES(mutex_);
   bool CommitterMustWakeLocked() const IDEM_REQUIRES(mutex_);
 
-  // --- log_upkeep.cc: threads, the spare, the end
+  // --- log_upkeep.cc: threads, the spare, snapshots, the end
   void CommitterLoop() IDEM_EXCLUDES(mutex_);
   Task WaitForJob() IDEM_EXCLUDES(mutex_);
   void PreparerLoop() IDEM_EXCLUDES(mutex_);
   bool NeedsSpareLocked() const IDEM_REQUIRES(mutex_);
   bool PrepareSpare() IDEM_EXCLUDES(mutex_);
   absl::Status MakeSpare();
+  absl::Status WaitSynced(Lsn lsn) IDEM_EXCLUDES(mutex_);
+  LogExtent Extent() const IDEM_EXCLUDES(mutex_);
   void StopThreads() IDEM_EXCLUDES(mutex_);
   absl::Status MarkCleanStop() IDEM_EXCLUDES(mutex_);
   void Moved() IDEM_EXCLUDES(mutex_);
@@ -130,6 +137,7 @@ class LogWriter final : public Log {
   const std::unique_ptr<DirectoryLock> lock_;
   const StoreClock clock_;
   const std::unique_ptr<ManifestFile> manifest_;
+  SnapshotShelf shelf_;
   const LogStats recovered_;  // the part that recovery tells
 
   Role role_;

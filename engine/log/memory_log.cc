@@ -34,6 +34,13 @@ class MemoryLog final : public Log {
     return absl::ResourceExhaustedError("a store in memory has all its tokens from the start");
   }
 
+  absl::StatusOr<std::unique_ptr<SnapshotWriter>> StartSnapshot() override {
+    return absl::FailedPreconditionError("a store in memory mode has no log: nothing to save");
+  }
+  absl::Status PublishSnapshot(SnapshotWriter&) override { return absl::OkStatus(); }
+  bool SnapshotDue(uint64_t) const override { return false; }
+  void DropExpired() override {}
+
   bool Step(Store::StepKind) override { return false; }
   absl::Status Close() override { return absl::OkStatus(); }
 

@@ -58,6 +58,7 @@ Core::Core(const Options& options)
 }
 
 Core::~Core() {
+  snapshotter_.reset();
   housekeeper_.reset();
   if (log_ != nullptr) log_->Close().IgnoreError();  // a failed log has told so before
 }
@@ -69,6 +70,8 @@ absl::StatusOr<std::unique_ptr<Core>> Core::Open(const Options& options) {
   status = core->OpenLog();
   if (!status.ok()) return status;
   core->housekeeper_ = std::make_unique<Housekeeper>(core.get(), options.background);
+  core->snapshotter_ = std::make_unique<Snapshotter>(core->options_, core->log_.get(),
+                                                     &core->stripes_, &core->memory_);
   return core;
 }
 
@@ -231,7 +234,20 @@ Stats Core::GetStats() const {
   stats.memory_limit_bytes = memory_.limit();
   for (const auto& stripe : stripes_) stripe->AddStats(stats);
   stats.log = log_->stats();
+  snapshotter_->AddStats(stats.log);
   return stats;
+}
+
+absl::StatusOr<uint64_t> Core::RequestSnapshot() {
+  if (options_.durability == Durability::kMemory) {
+    return absl::FailedPreconditionError("a store in memory mode has no log: nothing to save");
+  }
+  return snapshotter_->Request();
+}
+
+absl::Status Core::Snapshot() {
+  const absl::StatusOr<uint64_t> ticket = RequestSnapshot();
+  return ticket.ok() ? snapshotter_->Wait(*ticket) : ticket.status();
 }
 
 bool Core::ExpireSlice() {
@@ -249,7 +265,14 @@ void Core::RefillTokens() {
 }
 
 bool Core::Step(Store::StepKind kind) {
-  return kind == Store::StepKind::kExpire ? housekeeper_->RunOnce() : log_->Step(kind);
+  switch (kind) {
+    case Store::StepKind::kExpire:
+      return housekeeper_->RunOnce();
+    case Store::StepKind::kSnapshot:
+      return snapshotter_->Step();
+    default:
+      return log_->Step(kind);
+  }
 }
 
 int Core::AddCommitListener(std::function<void()> listener) {

@@ -23,6 +23,7 @@
 #include "store/housekeeper.h"
 #include "store/memory_meter.h"
 #include "store/page_pool.h"
+#include "store/snapshotter.h"
 #include "store/stripe.h"
 #include "store/token_source.h"
 
@@ -39,6 +40,8 @@ class Core {
   uint64_t Scan(uint64_t cursor, size_t count,
                 const std::function<void(const Store::Entry&)>& visit);
   Stats GetStats() const;
+  absl::StatusOr<uint64_t> RequestSnapshot();
+  absl::Status Snapshot();
   bool Step(Store::StepKind kind);
   int AddCommitListener(std::function<void()> listener);
   void RemoveCommitListener(int id);
@@ -103,7 +106,9 @@ class Core {
   std::vector<Listener> listeners_ IDEM_GUARDED_BY(listeners_mutex_);
   int last_listener_id_ IDEM_GUARDED_BY(listeners_mutex_) = 0;
 
-  std::unique_ptr<Housekeeper> housekeeper_;  // last: its thread uses all of the above
+  // Last: their threads use all of the above.
+  std::unique_ptr<Housekeeper> housekeeper_;
+  std::unique_ptr<Snapshotter> snapshotter_;
 };
 
 }  // namespace idem::engine

@@ -176,6 +176,9 @@ uint64_t Store::Scan(uint64_t cursor, size_t count,
 
 Stats Store::GetStats() const { return core_->GetStats(); }
 
+absl::Status Store::Snapshot() { return core_->Snapshot(); }
+absl::Status Store::StartSnapshot() { return core_->RequestSnapshot().status(); }
+
 bool Store::Step(StepKind kind) { return core_->Step(kind); }
 
 }  // namespace idem

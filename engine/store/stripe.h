@@ -27,6 +27,7 @@
 #include "idem/stats.h"
 #include "log/image.h"
 #include "log/log.h"
+#include "log/snapshot_writer.h"
 #include "store/arena.h"
 #include "store/entry.h"
 #include "store/memory_meter.h"
@@ -86,6 +87,9 @@ class alignas(64) Stripe {
   };
   uint64_t CopyFrom(uint64_t from, size_t count, const Moment& moment, std::string& keys,
                     std::vector<Copy>& copies) IDEM_EXCLUDES(mutex_);
+  // Adds the entries from `from` on to a snapshot, about `count` of them; returns where to go on,
+  // Table::kEnd at the end.
+  uint64_t AddTo(SnapshotWriter& snapshot, uint64_t from, size_t count) IDEM_EXCLUDES(mutex_);
   void AddStats(Stats& stats) const IDEM_EXCLUDES(mutex_);
   // Stops the program if the structure is broken or a count is wrong. Linear; for tests.
   void CheckInvariants() const IDEM_EXCLUDES(mutex_);

@@ -133,6 +133,14 @@ uint64_t Stripe::CopyFrom(uint64_t from, size_t count, const Moment& moment, std
   });
 }
 
+uint64_t Stripe::AddTo(SnapshotWriter& snapshot, uint64_t from, size_t count) {
+  MutexLock lock(mutex_);
+  return table_.VisitFrom(from, count, [&](Ref ref) IDEM_NO_ANALYSIS {
+    const char* const entry = arena_.At(ref);
+    snapshot.Add(ReadEntry(entry), EntryLsn(entry));
+  });
+}
+
 // What an entry takes: its block, and its part of a shared body.
 size_t Stripe::MemoryBytesLocked(const Image& image, Ref ref) const {
   const size_t body_bytes = image.value_body == nullptr ? 0 : image.value_body->memory_bytes();

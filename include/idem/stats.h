@@ -27,7 +27,16 @@ struct LogStats {
   bool failed = false;          // a write or sync failed: the store must be opened anew
   uint64_t torn_tails_cut = 0;  // at this open
   uint64_t records_recovered = 0;
-  uint32_t salvages = 0;  // in the life of the directory: data was lost, and an operator went on
+  uint32_t salvages = 0;    // in the life of the directory: data was lost, and an operator went on
+  uint64_t kept_bytes = 0;  // of the log: full files, and what is written of the one in use
+  uint64_t snapshots = 0;   // published
+  uint64_t snapshots_failed = 0;
+  bool snapshot_running = false;
+  bool last_snapshot_failed = false;
+  Lsn snapshot_lsn = 0;         // what the newest one covers; 0: there is none
+  uint64_t snapshot_bytes = 0;  // of the newest
+  // When the newest was begun, or was asked for and found to cover everything. 0: never.
+  int64_t snapshot_unix_ms = 0;
 };
 
 struct Stats {

@@ -112,8 +112,19 @@ class Store {
   uint64_t Scan(uint64_t cursor, size_t count, const std::function<void(const Entry&)>& visit);
   Stats GetStats() const;
 
+  // --- Snapshots ---------------------------------------------------------------------------------
+
+  // Writes what the store holds into a snapshot, beside the log, while calls go on, and blocks
+  // until it is published; then drops the log behind the snapshot before. By itself the store does
+  // so when the log has grown to twice what it holds; this is for an operator who wants it now.
+  // Errors: kFailedPrecondition (memory mode: nothing to save), those of the disk (the old
+  // snapshots and the log are kept: nothing is lost), kDataLoss (the log has failed).
+  absl::Status Snapshot();
+  // Only asks for one, and does not wait. GetStats tells what becomes of it.
+  absl::Status StartSnapshot();
+
   // One step of background work, for Background::kManual. True: there may be more to do.
-  enum class StepKind : uint8_t { kCommit, kExpire, kPrepareSegment };
+  enum class StepKind : uint8_t { kCommit, kExpire, kPrepareSegment, kSnapshot };
   bool Step(StepKind kind);
 
  private:

@@ -16,6 +16,7 @@ std::span<const Command> ScanCommands();
 std::span<const Command> ConnectionCommands();
 std::span<const Command> ClientCommands();
 std::span<const Command> ServerCommands();
+std::span<const Command> SnapshotCommands();
 std::span<const Command> IntrospectionCommands();
 
 }  // namespace idem::server

@@ -89,6 +89,12 @@ void Memory(const Facts& facts, std::string& text) {
 void Persistence(const Facts& facts, std::string& text) {
   const LogStats& log = facts.store.log;
   Line(text, "loading", 0);
+  Line(text, "rdb_changes_since_last_save",
+       log.appended - std::min(log.appended, log.snapshot_lsn));
+  Line(text, "rdb_bgsave_in_progress", log.snapshot_running ? 1 : 0);
+  Line(text, "rdb_last_save_time", log.snapshot_unix_ms / 1000);
+  Line(text, "rdb_last_bgsave_status", log.last_snapshot_failed ? "err" : "ok");
+  Line(text, "rdb_saves", log.snapshots);
   Line(text, "aof_enabled", facts.store.durability == Durability::kMemory ? 0 : 1);
   Line(text, "aof_last_write_status", log.failed || log.disk_full ? "err" : "ok");
   Line(text, "aof_current_size", log.segment_bytes);
@@ -136,6 +142,7 @@ void TellLog(const LogStats& log, std::string& text) {
   Line(text, "log_bytes_written", log.bytes_written);
   Line(text, "log_segments", log.segments);
   Line(text, "log_segment_bytes", log.segment_bytes);
+  Line(text, "log_kept_bytes", log.kept_bytes);
   Line(text, "last_sync_us", log.last_sync_us);
   Line(text, "worst_sync_us", log.worst_sync_us);
   Line(text, "spare_ready", log.spare_ready ? 1 : 0);
@@ -146,11 +153,22 @@ void TellLog(const LogStats& log, std::string& text) {
   Line(text, "salvages", log.salvages);
 }
 
+void TellSnapshots(const LogStats& log, int64_t wall_ms, std::string& text) {
+  const int64_t age_ms = std::max<int64_t>(0, wall_ms - log.snapshot_unix_ms);
+  Line(text, "snapshot_age_seconds", log.snapshot_unix_ms == 0 ? -1 : age_ms / 1000);
+  Line(text, "snapshot_lsn", log.snapshot_lsn);
+  Line(text, "snapshot_bytes", log.snapshot_bytes);
+  Line(text, "snapshot_running", log.snapshot_running ? 1 : 0);
+  Line(text, "snapshots", log.snapshots);
+  Line(text, "snapshots_failed", log.snapshots_failed);
+}
+
 void Idem(const Facts& facts, std::string& text) {
   const Stats& store = facts.store;
   Line(text, "store_id", store.store_id);
   Line(text, "durability", DurabilityName(facts.server.options.store));
   TellLog(store.log, text);
+  TellSnapshots(store.log, facts.server.clock().WallMs(), text);
   Line(text, "records", store.records);
   Line(text, "registers", store.registers);
   Line(text, "in_progress", store.in_progress);

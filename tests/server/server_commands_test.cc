@@ -142,6 +142,9 @@ TEST_F(ServerCommands, InfoHasWhatClientsLookFor) {
                            "epoch:",
                            "torn_tails_cut:0",
                            "salvages:0",
+                           "snapshot_age_seconds:-1",
+                           "rdb_bgsave_in_progress:0",
+                           "rdb_last_bgsave_status:ok",
                            "claims:1",
                            "replays:0",
                            "log_segments:"}) {
@@ -157,6 +160,47 @@ TEST_F(ServerCommands, InfoTellsTheSectionsThatAreNamed) {
   Expect({"INFO", "nothing"}, "$0\r\n\r\n", "=4\r\ntxt:\r\n");
   EXPECT_THAT(client2_.Ask({"INFO", "server", "idem"}), Not(HasSubstr("# Clients")));
   EXPECT_THAT(client2_.Ask({"INFO", "everything"}), HasSubstr("# Clients"));
+}
+
+TEST_F(ServerCommands, NothingToSaveInMemory) {
+  const char* const error = "ERR a store in memory mode has no log: nothing to save";
+  ExpectError({"BGSAVE"}, error);
+  ExpectError({"IDEM.SNAPSHOT"}, error);
+  ExpectInteger({"LASTSAVE"}, 1'800'000'000);
+}
+
+TEST(SnapshotCommands, StartOneAndTellOfIt) {
+  MemoryFileSystem files;
+  OneThreadServer server(OneThreadServer::OnDisk(&files));
+  Client client(server);
+  client.Send({"SET", "a", "1"});
+  server.Commit();
+  server.clock().Advance(5'000);
+  client.Receive();
+  EXPECT_EQ(client.Ask({"LASTSAVE"}), ":1800000000\r\n") << "when the server started";
+  EXPECT_EQ(client.Ask({"BGSAVE", "WAT"}), "-ERR syntax error\r\n");
+  EXPECT_EQ(client.Ask({"BGSAVE"}), "+Background saving started\r\n");
+  server.store().Step(Store::StepKind::kSnapshot);
+  EXPECT_EQ(client.Ask({"bgsave"}), "-ERR Background save already in progress\r\n");
+  EXPECT_THAT(client.Ask({"INFO", "persistence"}), HasSubstr("rdb_bgsave_in_progress:1"));
+  while (server.store().Step(Store::StepKind::kSnapshot)) {
+  }
+  EXPECT_EQ(client.Ask({"LASTSAVE"}), ":1800000005\r\n");
+  server.clock().Advance(2'000);
+  const std::string info = client.Ask({"INFO"});
+  for (const char* line : {"rdb_last_save_time:1800000005", "rdb_changes_since_last_save:0",
+                           "rdb_saves:1", "snapshot_age_seconds:2", "snapshot_lsn:1"}) {
+    EXPECT_THAT(info, HasSubstr(std::string("\r\n") + line)) << line;
+  }
+  EXPECT_EQ(client.Ask({"IDEM.SNAPSHOT"}), "+OK\r\n");
+  server.store().Step(Store::StepKind::kSnapshot);
+  EXPECT_EQ(client.Ask({"LASTSAVE"}), ":1800000007\r\n") << "it covers all there is";
+  client.Send({"SET", "b", "1"});
+  server.Commit();
+  client.Receive();
+  EXPECT_EQ(client.Ask({"IDEM.SNAPSHOT"}), "+OK\r\n");
+  server.store().Step(Store::StepKind::kSnapshot);
+  EXPECT_EQ(client.Ask({"BGSAVE", "schedule"}), "+Background saving scheduled\r\n");
 }
 
 TEST_F(ServerCommands, ConfigGetMatchesPatterns) {

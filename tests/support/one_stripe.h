@@ -28,6 +28,10 @@ class RecordList final : public Log {
   absl::Status status() const override { return absl::OkStatus(); }
   void SetListener(std::function<void()>) override {}
   absl::StatusOr<TokenRange> RaiseEpoch() override { return absl::UnimplementedError("none"); }
+  absl::StatusOr<std::unique_ptr<SnapshotWriter>> StartSnapshot() override { return nullptr; }
+  absl::Status PublishSnapshot(SnapshotWriter&) override { return absl::OkStatus(); }
+  bool SnapshotDue(uint64_t) const override { return false; }
+  void DropExpired() override {}
   bool Step(Store::StepKind) override { return false; }
   absl::Status Close() override { return absl::OkStatus(); }
   LogStats stats() const override { return {}; }
