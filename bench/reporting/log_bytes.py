@@ -29,6 +29,7 @@ def bytes_per_pair(server, side, client_core, pairs, **shape):
 
 
 def rows(results):
-    return table(["log", "clients x in flight", "Idem: BEGIN + COMPLETE", "Redis: SET NX PX + SET PX"],
+    return table(["log", "clients x in flight", "Idem: BEGIN + COMPLETE",
+                  "Redis: SET NX PX + SET PX"],
                  [[result["log"], result["load"], f"{result['Idem']:.0f} bytes",
                    f"{result['Redis']:.0f} bytes"] for result in results])

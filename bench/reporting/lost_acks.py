@@ -128,7 +128,7 @@ def faults(results):
         for complaint in result["wrong"][:3]:
             yield f"{name}: {complaint}"
         lost = result["lost claims"] + result["lost completions"]
-        on_disk = "--appendfsync" in result["settings"]
-        may_lose = not on_disk or result["cut"] == PowerCut.name and "always" not in result["settings"]
-        if lost and not may_lose:
+        has_log = "--appendfsync" in result["settings"]
+        syncs_each = "always" in result["settings"]
+        if lost and (syncs_each or has_log and result["cut"] == KillNine.name):
             yield f"{name}: {lost} acknowledged operations are lost"

@@ -14,6 +14,8 @@ sys.path.insert(0, os.path.join(ROOT, "tests/server"))
 from support.resp_connection import RespConnection
 
 BENCHES = os.environ.get("IDEM_BENCHES", os.path.join(ROOT, "build/release/bench"))
+IDEM_SERVER = os.environ.get("IDEM_SERVER", os.path.join(ROOT, "build/release/server/idem-server"))
+REDIS_SERVER = os.environ.get("REDIS_SERVER", "redis-server")
 LOAD_SECONDS = 600  # a bound
 RESIDENT_SEED = 1
 
@@ -21,29 +23,56 @@ RESIDENT_SEED = 1
 class Idem:
     name = "Idem"
     pair = "pair"
+    compaction = "snapshot"
 
     @staticmethod
     def start(durability, core, scratch, *flags):
-        binary = os.environ.get("IDEM_SERVER", os.path.join(ROOT, "build/release/server/idem-server"))
-        return servers.start_idem(binary, durability, core, scratch, *flags)
+        return servers.start_idem(IDEM_SERVER, durability, core, scratch, *flags)
 
     @staticmethod
     def log_bytes(info):
         return int(info["log_bytes_written"])
 
+    @staticmethod
+    def start_compaction(connection):
+        return connection.ask("BGSAVE")
+
+    @staticmethod
+    def compacting(info):
+        return info["rdb_bgsave_in_progress"] == "1"
+
+    @staticmethod
+    def extra_memory(info):
+        """Beside the growth of the process itself."""
+        del info
+        return 0
+
 
 class Redis:
     name = "Redis"
     pair = "set-pair"
+    compaction = "BGREWRITEAOF"
 
     @staticmethod
     def start(durability, core, scratch, *flags):
-        return servers.start_redis(os.environ.get("REDIS_SERVER", "redis-server"), durability, core,
-                                   scratch, *flags)
+        return servers.start_redis(REDIS_SERVER, durability, core, scratch, *flags)
 
     @staticmethod
     def log_bytes(info):
         return int(info["aof_current_size"])
+
+    @staticmethod
+    def start_compaction(connection):
+        return connection.ask("BGREWRITEAOF")
+
+    @staticmethod
+    def compacting(info):
+        return info["aof_rewrite_in_progress"] == "1" or info["aof_rewrite_scheduled"] == "1"
+
+    @staticmethod
+    def extra_memory(info):
+        """What both processes have copied since the fork."""
+        return int(info["aof_last_cow_size"])
 
 
 RIVALS = (Idem, Redis)

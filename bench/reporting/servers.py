@@ -93,6 +93,10 @@ class Server:
             self.process.wait()
         shutil.rmtree(self.directory, ignore_errors=True)
 
+    def rss_bytes(self):
+        with open(f"/proc/{self.process.pid}/statm") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
     def written_bytes(self):
         """What it has given to the disk so far, or would have if it had not been overwritten."""
         with open(f"/proc/{self.process.pid}/io") as counts:

@@ -38,7 +38,7 @@ def run(seed, cycles):
 def judges_see(seed):
     """A server that keeps nothing must be found out."""
     campaign = Campaign(seed, start, KillNine(directory=None),
-                        IdemWorkload(seed, epochs_rise=False))
+                        IdemWorkload(seed, has_log=False))
     for cycle in range(3):
         campaign.run_life(cycle)
     lost = campaign.violations()

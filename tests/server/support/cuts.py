@@ -28,14 +28,15 @@ class PowerCut:
     """The disk dies, then the process; only what was synced stays.
 
     With `random`, the process is left alive half of the time: it must notice by itself that its
-    disk is dead, and not acknowledge one thing more.
+    disk is dead, and not acknowledge one thing more. `look` is shown the directory after each cut.
     """
 
     name = "power cut"
 
-    def __init__(self, disk, random=None):
+    def __init__(self, disk, random=None, look=None):
         self._disk = disk
         self._random = random
+        self._look = look
         self.directory = os.path.join(disk.mount_point, "store")
 
     def end(self, server):
@@ -45,3 +46,5 @@ class PowerCut:
 
     def restore(self):
         self._disk.power_on()
+        if self._look is not None and os.path.exists(os.path.join(self.directory, "MANIFEST")):
+            self._look(self.directory)

@@ -78,6 +78,8 @@ class Client:
 
     def _choose(self):
         pick = self._random.random()
+        if pick < 0.01:
+            return self._journal.snapshot()
         if pick < 0.15:
             return self._choose_value()
         if pick < 0.25:
@@ -171,12 +173,12 @@ class UpTime:
 class IdemWorkload:
     """Clients, keys and judges; see campaign.py."""
 
-    def __init__(self, seed, epochs_rise=True):
+    def __init__(self, seed, has_log=True):
         rng = random.Random(f"{seed}/keys")
         self._up_time = UpTime()
-        self._journal = SharedJournal(self._up_time)
+        self._journal = SharedJournal(self._up_time, has_log)
         self._keys = Keys(self._journal, rng)
-        self._epochs_rise = epochs_rise
+        self._has_log = has_log
         self._epoch = 0
         self.counts = self._journal.counts
         self.clients = [Client(f"c{i}", seed, self._journal, self._keys) for i in range(CLIENTS)]
@@ -208,9 +210,10 @@ class IdemWorkload:
 
     def _check_info(self, info):
         epoch = int(info["epoch"])
-        if self._epochs_rise and epoch <= self._epoch:
+        if self._has_log and epoch <= self._epoch:
             self._journal.violations.append(f"epoch {epoch} after epoch {self._epoch}")
         self._epoch = epoch
+        self.counts["starts with one"] += int(info["snapshot_lsn"]) > 0
         self.counts["torn tails"] += int(info["torn_tails_cut"])
 
     def _ask(self, connection, calls):
@@ -229,4 +232,6 @@ class IdemWorkload:
                 f"{counts['CLAIMED']} claims, "
                 f"{counts['finishes']} finishes, {counts['takeovers']} takeovers, "
                 f"{counts['FENCED']} fenced, {counts['REPLAY']} replays, "
-                f"{counts['MISMATCH']} mismatches, {counts['torn tails']} torn tails")
+                f"{counts['MISMATCH']} mismatches, "
+                f"{counts['snapshots']} snapshots asked for, "
+                f"{counts['starts with one']} starts with one, {counts['torn tails']} torn tails")

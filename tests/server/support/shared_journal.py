@@ -68,8 +68,10 @@ class Call:
 
 
 class SharedJournal:
-    def __init__(self, now_ms):
+    def __init__(self, now_ms, has_log):
         self._now_ms = now_ms
+        self._has_log = has_log
+        self._whole_store = Record("")
         self._lock = threading.Lock()
         self._newest_token = 0
         self._key_of_token = {}
@@ -116,6 +118,11 @@ class SharedJournal:
     def look(self, record):
         with self._lock:
             return self._call(self._judge_look, record, ["IDEM.GET", record.name])
+
+    def snapshot(self):
+        """Changes nothing that anybody can see, wherever it is cut."""
+        with self._lock:
+            return self._call(self._judge_snapshot, self._whole_store, ["IDEM.SNAPSHOT"])
 
     def _call(self, judge, record, command, **details):
         known = Known(record.floor, record.finish, record.finish_token, self._newest_token)
@@ -245,6 +252,12 @@ class SharedJournal:
         possible = [record.finish] if record.finish else record.finishes_sent
         if all(seen != (f.outcome, f.code, len(f.response)) for f in possible):
             yield "a finish that was never sent, or has changed"
+
+    def _judge_snapshot(self, call, reply):
+        del call
+        self.counts["snapshots"] += reply == "OK"
+        if self._has_log and reply != "OK":
+            yield "no snapshot"
 
     # --- What never changes -----------------------------------------------------------------------
 
