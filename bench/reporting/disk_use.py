@@ -72,8 +72,8 @@ class Samples:
         self.memory_max = max(self.memory_max, int(connection.info()["used_memory"]))
 
     def steady(self):
-        """The second half, when the beginning is forgotten."""
-        return self.disk[len(self.disk) // 2:] or [0]
+        """The last third, when the beginning is forgotten."""
+        return self.disk[len(self.disk) * 2 // 3:] or [0]
 
 
 def mib(value):
