@@ -61,8 +61,14 @@ size_t CommandBatch::ExecuteRun(size_t first, size_t end, Store& store) {
   const size_t count = planned_[end - 1].end - begin;
   const std::span<const Request> requests(requests_.data() + begin, count);
   const std::span<Reply> replies(replies_.data() + begin, count);
-  if (planned_[first].atomic) return store.Transact(requests, replies) ? 1 : 0;
-  const size_t executed = count == 0 ? 0 : store.Execute(requests, replies);
+  const auto by = Store::CommitBy::kCaller;
+  const bool atomic = planned_[first].atomic;
+  const size_t executed = atomic ? (store.Transact(requests, replies, by) ? count : 0)
+                                 : store.Execute(requests, replies, by);
+  changes_ += static_cast<size_t>(
+      std::count_if(replies.begin(), replies.begin() + static_cast<std::ptrdiff_t>(executed),
+                    [](const Reply& reply) { return reply.changed; }));
+  if (atomic) return executed == count ? 1 : 0;
   // A command of which only a part was executed is planned again: it changed nothing.
   size_t whole = first;
   while (whole < end && planned_[whole].end <= begin + executed) ++whole;

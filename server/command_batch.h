@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "idem/store.h"
@@ -36,8 +37,11 @@ class CommandBatch {
   bool full() const;
 
   // Returns how many commands were executed, in order: fewer than all when the log's backlog is
-  // full. The others did nothing.
+  // full. The others did nothing. What they changed is for the caller to have committed.
   size_t Execute(Store& store);
+  // How many changes were made since TakeChanges was last called.
+  size_t changes() const { return changes_; }
+  size_t TakeChanges() { return std::exchange(changes_, 0); }
 
   // Null for one that only answers an error.
   const Command* command(size_t i) const { return planned_[i].command; }
@@ -67,6 +71,7 @@ class CommandBatch {
   std::vector<Planned> planned_;
   std::vector<Request> requests_;
   std::vector<Reply> replies_;
+  size_t changes_ = 0;
 };
 
 }  // namespace idem::server

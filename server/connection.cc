@@ -13,6 +13,8 @@ namespace {
 constexpr RespLimits kLimits = {
     .max_args = 64u << 10, .max_bulk_bytes = 64u << 20, .max_command_bytes = 80u << 20};
 constexpr size_t kKeptInputBytes = 1024;
+// A turn that changes more does not wait for its end: the disk works while the rest is executed.
+constexpr size_t kChangesPerCommit = 256;
 
 Lsn HighestLsn(const Told& told) {
   Lsn lsn = 0;
@@ -59,8 +61,8 @@ void Connection::Close() {
 
 bool Connection::Continue() {
   if (pause_ == Pause::kNone) return false;
-  const bool still_full = pause_ == Pause::kOutput ? output_.unsent_bytes() > kPauseBytes
-                                                   : loop_.server.store->committed() == paused_at_;
+  const bool still_full =
+      pause_ == Pause::kOutput ? output_.unsent_bytes() > kPauseBytes : Now() == paused_at_;
   if (still_full) return false;
   pause_ = Pause::kNone;
   RunBuffered();
@@ -125,15 +127,16 @@ size_t Connection::RunAlone(const Command& command, size_t begin, size_t end) {
 size_t Connection::Settle(size_t next) {
   CommandBatch& batch = loop_.batch;
   if (batch.empty()) return next;
-  // Read before: a commit that comes after it must not be missed.
-  const Lsn committed = loop_.server.store->committed();
+  // Read before: what moves after it must not be missed.
+  const LogMoment before = Now();
   const size_t executed = batch.Execute(*loop_.server.store);
+  if (batch.changes() >= kChangesPerCommit) loop_.RequestCommit();
   for (size_t i = 0; i < executed && !closing_; ++i) Tell(i);
   loop_.stats.commands.Add(executed);
   PauseIfFull();
   if (executed < batch.size() && !closing_) {
     pause_ = Pause::kBacklog;
-    paused_at_ = committed;
+    paused_at_ = before;
     next = batch.offset(executed);
     parser_.emplace(kLimits);
   }

@@ -4,10 +4,11 @@
 //                                               │ Store::Execute
 //
 // Answers leave in the order of the commands, and none before the store has committed what it
-// tells. Nothing here blocks, sleeps or reads a socket, so a whole server runs under a test.
+// tells. Who drives the connections of a loop has their changes committed (LoopContext::batch).
+// Nothing here blocks, sleeps or reads a socket, so a whole server runs under a test.
 //
 // A connection pauses, and takes no more input, while
-//   - the log's backlog is full: it goes on when committed() has moved;
+//   - the log has no room just now: it goes on when committed() or log_moves has moved;
 //   - more than kPauseBytes of answers wait for a client that does not read them.
 // Its unfinished bytes stay where they are; Continue() goes on with them. Memory: input holds at
 // most one unfinished command and what was fed with it; output at most kCloseBytes, then the
@@ -18,6 +19,7 @@
 #ifndef IDEM_SERVER_CONNECTION_H_
 #define IDEM_SERVER_CONNECTION_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -38,9 +40,17 @@ struct LoopContext {
   LoopContext(ServerContext& shared, size_t loop)
       : server(shared), stats(shared.loops[loop]), batch(shared.options) {}
 
+  // Has the changes of this loop committed by another thread.
+  void RequestCommit() {
+    if (batch.TakeChanges() > 0) server.store->RequestCommit();
+  }
+
   ServerContext& server;
   LoopStats& stats;
   CommandBatch batch;
+  // Counts the calls of the loop's commit listener: something was committed, or the log has room
+  // again.
+  std::atomic<uint64_t> log_moves{0};
 };
 
 class Connection {
@@ -74,6 +84,16 @@ class Connection {
 
  private:
   enum class Pause : uint8_t { kNone, kBacklog, kOutput };
+  // As long as this is the same it is not worth asking again.
+  struct LogMoment {
+    Lsn committed = 0;
+    uint64_t moves = 0;
+    bool operator==(const LogMoment&) const = default;
+  };
+
+  LogMoment Now() const {
+    return {loop_.server.store->committed(), loop_.log_moves.load(std::memory_order_acquire)};
+  }
 
   // Executes what is whole; returns how many bytes are done with.
   size_t Run(std::string_view input);
@@ -96,8 +116,8 @@ class Connection {
   std::optional<RespParser> parser_;
   GatedOutput output_;
   RespWriter writer_;
-  std::string input_;  // received, not done with
-  Lsn paused_at_ = 0;  // committed() when the backlog was full
+  std::string input_;    // received, not done with
+  LogMoment paused_at_;  // when the log had no room
   Pause pause_ = Pause::kNone;
   bool input_ended_ = false;
   bool closing_ = false;

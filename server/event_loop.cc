@@ -40,11 +40,6 @@ void Wake(int eventfd) {
   [[maybe_unused]] const ssize_t ignored = write(eventfd, &one, sizeof(one));
 }
 
-void Rest(int eventfd) {
-  uint64_t count = 0;
-  [[maybe_unused]] const ssize_t ignored = read(eventfd, &count, sizeof(count));
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<EventLoop>> EventLoop::Create(ServerContext& server, size_t index,
@@ -53,7 +48,8 @@ absl::StatusOr<std::unique_ptr<EventLoop>> EventLoop::Create(ServerContext& serv
   if (!epoll.valid()) return SystemError("epoll_create1");
   UniqueFd wakeup(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (!wakeup.valid()) return SystemError("eventfd");
-  epoll_event event{.events = EPOLLIN, .data = {.fd = wakeup.get()}};
+  // Edge-triggered, so that nobody has to read it.
+  epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.fd = wakeup.get()}};
   if (epoll_ctl(epoll.get(), EPOLL_CTL_ADD, wakeup.get(), &event) != 0) {
     return SystemError("epoll_ctl");
   }
@@ -91,33 +87,43 @@ void EventLoop::RequestStop(StopMode mode) {
 
 // On the thread that commits.
 void EventLoop::OnCommit() {
+  context_.log_moves.fetch_add(1, std::memory_order_acq_rel);
   if (asleep_.exchange(false, std::memory_order_acq_rel)) Wake(wakeup_.get());
 }
 
 void EventLoop::Turn(int timeout_ms) {
   epoll_event events[kEventsPerTurn];
   const int count = epoll_wait(epoll_.get(), events, kEventsPerTurn, SleepMs(timeout_ms));
+  asleep_.store(false, std::memory_order_relaxed);
   for (int i = 0; i < count; ++i) Dispatch(events[i]);
   if (!is_accepting_ && context_.server.clock().BootMs() >= accept_again_ms_) StartAccepting();
-  TouchCommitted();
+  TouchWaiting();
   EndTurn();
+  CommitTurn();
+}
+
+// What the turn changed, and what was left of a batch that was too large for one commit.
+void EventLoop::CommitTurn() {
+  const bool changed = context_.batch.TakeChanges() > 0;
+  if (waiting_.size() == clients_.size() && changed && store_.Commit()) {
+    TouchWaiting();
+    EndTurn();
+  }
+  if (changed || context_.batch.TakeChanges() > 0) store_.RequestCommit();
 }
 
 // How long may epoll_wait sleep?
 int EventLoop::SleepMs(int timeout_ms) {
   if (!is_accepting_ && timeout_ms == kForever) timeout_ms = kAcceptPauseMs;
   if (waiting_.empty()) return timeout_ms;
-  // From here on a commit wakes us; one that came before is seen here.
+  // From here on a move wakes us; one that came before is seen here.
   asleep_.exchange(true, std::memory_order_acq_rel);
-  return store_.committed() == seen_committed_ ? timeout_ms : 0;
+  return context_.log_moves.load(std::memory_order_acquire) == seen_moves_ ? timeout_ms : 0;
 }
 
 void EventLoop::Dispatch(const epoll_event& event) {
   if (event.data.fd == listener_) return Accept();
-  if (event.data.fd == wakeup_.get()) {
-    Rest(wakeup_.get());
-    return TakeAdopted();
-  }
+  if (event.data.fd == wakeup_.get()) return TakeAdopted();
   Client& client = *clients_.find(event.data.fd)->second;
   if (event.events & EPOLLOUT) client.cannot_send = false;
   // EPOLLHUP without input: both sides are closed, and nobody is left to answer.
@@ -292,10 +298,10 @@ void EventLoop::Touch(Client& client) {
   touched_.push_back(&client);
 }
 
-void EventLoop::TouchCommitted() {
-  const Lsn committed = store_.committed();
-  if (committed == seen_committed_) return;
-  seen_committed_ = committed;
+void EventLoop::TouchWaiting() {
+  const uint64_t moves = context_.log_moves.load(std::memory_order_acquire);
+  if (moves == seen_moves_) return;
+  seen_moves_ = moves;
   for (Client* client : waiting_) Touch(*client);
 }
 

@@ -1,13 +1,19 @@
-// One thread's share of the connections, over epoll. Never blocks but in epoll_wait.
+// One thread's share of the connections, over epoll. It blocks only in epoll_wait, or in a commit
+// for which all its clients wait.
 //
 // A turn:
 //
 //   epoll_wait ──► read and execute every ready connection ──► write what may leave, once ──► close
+//                                                          └──► commit what was changed, once
 //
 // so a durable batch of many clients needs one commit and each client one write. An answer that
-// waits for a commit holds up its own connection only. When the commit comes, on another thread,
-// the loop is woken by an eventfd, but only if it sleeps and something waits for it: the listener
-// and the loop exchange `asleep_` in opposite order around committed(), so no commit is missed.
+// waits for a commit holds up its own connection only: another thread commits, and the loop goes on
+// to read. When the commit comes, the loop is woken by an eventfd, but only if it sleeps and
+// something waits for it: the listener and the loop exchange `asleep_` in opposite order around
+// log_moves, so nothing is missed: no commit, and no new segment where the log had no room.
+//
+// The exception: where every client of the loop waits for a commit, the loop has nothing else to
+// do, and commits by itself. A hand-over there and back costs about as much as a fast disk.
 //
 // All loops wait at one listening socket (EPOLLEXCLUSIVE). Whoever accepts a connection gives it to
 // the loop that has the fewest: the kernel alone would give a burst of them to one loop. Out of
@@ -81,6 +87,7 @@ class EventLoop {
   void Turn(int timeout_ms);
   void Drain();
   void EndTurn();
+  void CommitTurn();
   int SleepMs(int timeout_ms);
   void Dispatch(const epoll_event& event);
 
@@ -97,7 +104,7 @@ class EventLoop {
   bool SendReleasable(Client& client);
   void UpdateInterest(Client& client);
   void Touch(Client& client);
-  void TouchCommitted();
+  void TouchWaiting();
   void Close(Client& client);
 
   void OnCommit();
@@ -119,7 +126,7 @@ class EventLoop {
   std::vector<Client*> touched_;                               // to be flushed in this turn
   std::vector<Client*> closed_;                                // to be freed in this turn
   absl::flat_hash_set<Client*> waiting_;                       // for a commit
-  Lsn seen_committed_ = 0;
+  uint64_t seen_moves_ = 0;
   bool is_accepting_ = false;
   int64_t accept_again_ms_ = 0;  // boot time; while not accepting
   std::vector<char> received_;

@@ -1,6 +1,6 @@
 // The log as the store sees it: append, commit, replay. The store knows no file.
 //
-//   Reserve ──► (stripe lock) Append ──► LSN        RequestCommit / WaitCommitted
+//   Reserve ──► (stripe lock) Append ──► LSN        RequestCommit / Commit / WaitCommitted
 //                                                     │
 //   committed: answers up to here may leave  ◄────────┤ written, in kAlways also synced
 //   synced:    proved to be on disk          ◄────────┘
@@ -8,8 +8,8 @@
 // Three logs fit behind it: files (file_log.h), none (memory_log.h), and one day a replicated one.
 //
 // Thread rule: every method from any thread. Append is called with stripe locks held and never
-// waits for I/O; the log's own lock is the innermost one. Reserve, RequestCommit, WaitCommitted
-// and Step are called with no lock held.
+// waits for I/O; the log's own lock is the innermost one. Reserve, RequestCommit, Commit,
+// WaitCommitted and Step are called with no lock held.
 #ifndef IDEM_LOG_LOG_H_
 #define IDEM_LOG_LOG_H_
 
@@ -59,6 +59,9 @@ class Log {
   // up by one). Copies what it needs; large bodies are shared.
   virtual Lsn Append(std::span<const Image> images) = 0;
 
+  // Commits one batch on this thread, if there is one and nobody else is committing; as long as
+  // that takes. False: it did nothing.
+  virtual bool Commit() = 0;
   // Starts a commit of everything appended so far, in the background.
   virtual void RequestCommit() = 0;
   // Waits until `lsn` is committed; may do the commit itself. Not OK: the log has failed, and

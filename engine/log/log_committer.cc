@@ -110,10 +110,20 @@ absl::Status LogWriter::Do(Task& task) {
 absl::Status LogWriter::WriteBatch(Batch& batch) {
   ++progress_.batches;
   if (!writer_.Fits(batch)) return WriteIntoSpare(batch);
+  if (options_.durability == Durability::kAlways) return WriteDurably(batch, BatchKind::kRecords);
   absl::Status status = writer_.Write(batch, BatchKind::kRecords, progress_.synced, clock_.NowMs());
+  if (status.ok()) progress_.written = batch.last_lsn();
+  return status;
+}
+
+absl::Status LogWriter::WriteDurably(Batch& batch, BatchKind kind) {
+  IDEM_CHECK(progress_.synced == progress_.written);
+  const Stopwatch stopwatch;
+  absl::Status status = writer_.WriteDurably(batch, kind, progress_.synced, clock_.NowMs());
   if (!status.ok()) return status;
   progress_.written = batch.last_lsn();
-  return options_.durability == Durability::kAlways ? SyncFile() : absl::OkStatus();
+  CountSync(stopwatch.ElapsedUs());
+  return absl::OkStatus();
 }
 
 // The old segment is synced before, and the first batch of the new one at once: so a header that
@@ -134,12 +144,7 @@ absl::Status LogWriter::WriteIntoSpare(Batch& batch) {
   header.wall_ms = options_.clock->WallMs();
   header.epoch = manifest_->Get().epoch;
   status = writer_.Start(std::move(spare.file), header);
-  if (status.ok()) {
-    status = writer_.Write(batch, BatchKind::kRecords, progress_.synced, header.store_ms);
-  }
-  if (!status.ok()) return status;
-  progress_.written = batch.last_lsn();
-  status = SyncFile();
+  if (status.ok()) status = WriteDurably(batch, BatchKind::kRecords);
   if (!status.ok()) return status;
   manifest_->Apply([&](Manifest& manifest) {
     Find(manifest, old_number).state = SegmentState::kClosed;
@@ -153,20 +158,21 @@ absl::Status LogWriter::WriteIntoSpare(Batch& batch) {
 absl::Status LogWriter::WriteMark(BatchKind kind) {
   Batch mark(0);
   mark.Clear(progress_.written + 1);
-  if (!writer_.Fits(mark)) return absl::OkStatus();
-  absl::Status status = writer_.Write(mark, kind, progress_.synced, clock_.NowMs());
-  return status.ok() ? SyncFile() : status;
+  return writer_.Fits(mark) ? WriteDurably(mark, kind) : absl::OkStatus();
 }
 
 absl::Status LogWriter::SyncFile() {
   const Stopwatch stopwatch;
   absl::Status status = writer_.Sync();
-  if (!status.ok()) return status;
+  if (status.ok()) CountSync(stopwatch.ElapsedUs());
+  return status;
+}
+
+void LogWriter::CountSync(int64_t elapsed_us) {
   ++progress_.syncs;
-  progress_.last_sync_us = stopwatch.ElapsedUs();
-  progress_.worst_sync_us = std::max(progress_.worst_sync_us, progress_.last_sync_us);
+  progress_.last_sync_us = elapsed_us;
+  progress_.worst_sync_us = std::max(progress_.worst_sync_us, elapsed_us);
   progress_.synced = progress_.written;
-  return absl::OkStatus();
 }
 
 // The ledger has seen to it that there is one.

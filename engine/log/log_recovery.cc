@@ -248,7 +248,7 @@ absl::StatusOr<std::unique_ptr<File>> Recovery::TakeFile(uint64_t file_bytes) {
   }
   next_number_ = NewestNumber() + 1;
   numbers_.insert(next_number_);
-  return CreateZeroedSegment(files_, directory_, next_number_, file_bytes);
+  return CreateZeroedSegment(options_, next_number_, file_bytes);
 }
 
 absl::Status Recovery::CopyTail() {

@@ -107,8 +107,8 @@ absl::Status LogWriter::MakeSpare() {
     segment.salt = Random64();
     segment.file_bytes = SegmentBytes(options_);
     segment.state = SegmentState::kSpare;
-    absl::StatusOr<std::unique_ptr<File>> file = CreateZeroedSegment(
-        options_.file_system, options_.directory, segment.number, segment.file_bytes);
+    absl::StatusOr<std::unique_ptr<File>> file =
+        CreateZeroedSegment(options_, segment.number, segment.file_bytes);
     if (!file.ok()) return file.status();
     prepared_ = Spare{segment, *std::move(file)};
   }

@@ -82,6 +82,17 @@ Lsn LogWriter::Append(std::span<const Image> images) {
   return appended_;
 }
 
+bool LogWriter::Commit() {
+  Task task;
+  {
+    MutexLock lock(mutex_);
+    task = TakeBatchLocked();
+  }
+  if (task.job == Job::kNone) return false;
+  Run(std::move(task));
+  return true;
+}
+
 void LogWriter::RequestCommit() {
   {
     MutexLock lock(mutex_);

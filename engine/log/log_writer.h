@@ -8,9 +8,9 @@
 // and does it himself, without a hand-over; everyone else waits for the result. The committer
 // thread does what nobody waits for: RequestCommit, syncs in interval mode, idle marks.
 //
-// kAlways: written, synced, then committed. Weaker modes: written, then committed; kInterval syncs
-// every sync_interval_ms. In every mode a segment is synced before the log goes on into the next
-// one, and again after its first batch there.
+// kAlways: written durably in one call, then committed. Weaker modes: written, then committed;
+// kInterval syncs every sync_interval_ms. In every mode a segment is synced before the log goes on
+// into the next one, and again after its first batch there.
 //
 // A batch that no longer fits goes into the spare, which the manifest names since it was made, so
 // commits only ever write into space that is there. The preparer then makes the next spare. When
@@ -48,7 +48,8 @@ class LogWriter final : public Log {
   void Release(size_t bytes) override IDEM_EXCLUDES(mutex_);
   bool accepts_claims() const override { return accepts_claims_.load(std::memory_order_relaxed); }
   Lsn Append(std::span<const Image> images) override IDEM_EXCLUDES(mutex_);
-  void RequestCommit() override;
+  bool Commit() override IDEM_EXCLUDES(mutex_);
+  void RequestCommit() override IDEM_EXCLUDES(mutex_);
   absl::Status WaitCommitted(Lsn lsn) override IDEM_EXCLUDES(mutex_);
   Lsn committed() const override { return committed_.load(std::memory_order_acquire); }
   Lsn synced() const override { return synced_.load(std::memory_order_acquire); }
@@ -113,7 +114,9 @@ class LogWriter final : public Log {
   absl::Status WriteBatch(Batch& batch) IDEM_REQUIRES(role_);
   absl::Status WriteIntoSpare(Batch& batch) IDEM_REQUIRES(role_);
   absl::Status WriteMark(BatchKind kind) IDEM_REQUIRES(role_);
+  absl::Status WriteDurably(Batch& batch, BatchKind kind) IDEM_REQUIRES(role_);
   absl::Status SyncFile() IDEM_REQUIRES(role_);
+  void CountSync(int64_t elapsed_us) IDEM_REQUIRES(role_);
   Spare TakeSpare() IDEM_EXCLUDES(mutex_);
   void Publish(Task task, const absl::Status& status) IDEM_REQUIRES(role_) IDEM_EXCLUDES(mutex_);
   void AdvanceLocked(Task& task) IDEM_REQUIRES(role_, mutex_);

@@ -23,6 +23,7 @@ class MemoryLog final : public Log {
     return appended_.fetch_add(images.size(), std::memory_order_acq_rel) + images.size();
   }
 
+  bool Commit() override { return false; }
   void RequestCommit() override {}
   absl::Status WaitCommitted(Lsn) override { return absl::OkStatus(); }
   Lsn committed() const override { return appended_.load(std::memory_order_acquire); }

@@ -1,9 +1,11 @@
 #include "log/segment.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
+#include "log/batch.h"
 
 namespace idem::engine {
 namespace {
@@ -13,14 +15,16 @@ constexpr std::string_view kSuffix = ".log";
 constexpr size_t kDigits = 16;
 constexpr uint64_t kChunkBytes = 1 << 20;
 
-absl::Status WriteZeros(File& file, uint64_t bytes) {
-  const std::string zeros(std::min(bytes, kChunkBytes), '\0');
-  for (uint64_t offset = 0; offset < bytes; offset += zeros.size()) {
-    const uint64_t length = std::min<uint64_t>(zeros.size(), bytes - offset);
-    absl::Status status = file.WriteAt(offset, std::string_view(zeros).substr(0, length));
-    if (!status.ok()) return status;
+absl::Status WriteZeros(File& file, uint64_t bytes, Durability durability) {
+  const AlignedBuffer zeros(kChunkBytes);
+  std::memset(zeros.data(), 0, zeros.size());
+  absl::Status status;
+  for (uint64_t offset = 0; offset < bytes && status.ok(); offset += kChunkBytes) {
+    const std::string_view chunk(zeros.data(), std::min(kChunkBytes, bytes - offset));
+    status = durability == Durability::kAlways ? file.WriteDurably(offset, chunk)
+                                               : file.WriteAt(offset, chunk);
   }
-  return absl::OkStatus();
+  return status;
 }
 
 }  // namespace
@@ -41,18 +45,18 @@ std::optional<uint64_t> SegmentNumber(std::string_view name) {
   return number;
 }
 
-absl::StatusOr<std::unique_ptr<File>> CreateZeroedSegment(FileSystem* file_system,
-                                                          const std::string& directory,
-                                                          uint64_t number, uint64_t file_bytes) {
-  const std::string path = SegmentPath(directory, number);
-  absl::StatusOr<std::unique_ptr<File>> file = file_system->Open(path, OpenMode::kCreate);
+absl::StatusOr<std::unique_ptr<File>> CreateZeroedSegment(const Options& options, uint64_t number,
+                                                          uint64_t file_bytes) {
+  FileSystem& files = *options.file_system;
+  const std::string path = SegmentPath(options.directory, number);
+  absl::StatusOr<std::unique_ptr<File>> file = files.Open(path, OpenMode::kCreate);
   if (!file.ok()) return file;
-  absl::Status status = WriteZeros(**file, file_bytes);
+  absl::Status status = WriteZeros(**file, file_bytes, options.durability);
   if (status.ok()) status = (*file)->Sync();
-  if (status.ok()) status = file_system->SyncDirectory(directory);
+  if (status.ok()) status = files.SyncDirectory(options.directory);
   if (status.ok()) return file;
   file->reset();
-  file_system->Remove(path).IgnoreError();
+  files.Remove(path).IgnoreError();
   return status;
 }
 

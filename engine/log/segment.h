@@ -12,6 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "idem/file_system.h"
+#include "idem/options.h"
 
 namespace idem::engine {
 
@@ -23,9 +24,12 @@ std::optional<uint64_t> SegmentNumber(std::string_view name);
 // Makes the file and really writes `file_bytes` zeros, so that later writes and syncs into it need
 // no space and no change of the file system's own structures. On success file and entry are on
 // disk. On an error nothing may name the file; it is removed if that is possible.
-absl::StatusOr<std::unique_ptr<File>> CreateZeroedSegment(FileSystem* file_system,
-                                                          const std::string& directory,
-                                                          uint64_t number, uint64_t file_bytes);
+//
+// In kAlways the zeros are written as the batches will be, durably: that leaves nothing in the page
+// cache, and a commit that comes meanwhile waits for one chunk, not for a flush of them all. The
+// weaker modes write parts of pages and want them in the cache.
+absl::StatusOr<std::unique_ptr<File>> CreateZeroedSegment(const Options& options, uint64_t number,
+                                                          uint64_t file_bytes);
 
 }  // namespace idem::engine
 

@@ -16,7 +16,7 @@ absl::Status SegmentWriter::Start(std::unique_ptr<File> file, const SegmentHeade
   end_.last_lsn = header.first_lsn - 1;
   next_ = kBlockBytes;
   bytes_written_ += kBlockBytes;
-  return file_->WriteAt(0, {block.data(), kBlockBytes});
+  return file_->WriteDurably(0, {block.data(), kBlockBytes});
 }
 
 size_t SegmentWriter::PaddedBytes(const Batch& batch) const {
@@ -27,6 +27,18 @@ bool SegmentWriter::Fits(const Batch& batch) const { return PaddedBytes(batch) <
 
 absl::Status SegmentWriter::Write(Batch& batch, BatchKind kind, Lsn durable_upto,
                                   int64_t store_ms) {
+  return WriteBy(&File::WriteAt, batch, kind, durable_upto, store_ms);
+}
+
+absl::Status SegmentWriter::WriteDurably(Batch& batch, BatchKind kind, Lsn durable_upto,
+                                         int64_t store_ms) {
+  absl::Status status = WriteBy(&File::WriteDurably, batch, kind, durable_upto, store_ms);
+  if (status.ok()) StartNewBlock();
+  return status;
+}
+
+absl::Status SegmentWriter::WriteBy(Put put, Batch& batch, BatchKind kind, Lsn durable_upto,
+                                    int64_t store_ms) {
   IDEM_CHECK(Fits(batch) && batch.first_lsn() == end_.last_lsn + 1);
   const size_t padded_bytes = PaddedBytes(batch);
   char* const bytes = batch.Finish(padded_bytes, scratch_);
@@ -41,7 +53,7 @@ absl::Status SegmentWriter::Write(Batch& batch, BatchKind kind, Lsn durable_upto
   header.chain = end_.chain;
   header.payload_hash = Checksum(header_.salt, {bytes + kBatchHeaderBytes, header.payload_bytes});
   EncodeBatchHeader(header, header_.salt, bytes);
-  absl::Status status = file_->WriteAt(next_, {bytes, padded_bytes});
+  absl::Status status = (*file_.*put)(next_, {bytes, padded_bytes});
   if (!status.ok()) return status;
   end_.offset = next_ + kBatchHeaderBytes + header.payload_bytes;
   end_.last_lsn = header.last_lsn();
@@ -54,9 +66,12 @@ absl::Status SegmentWriter::Write(Batch& batch, BatchKind kind, Lsn durable_upto
 
 absl::Status SegmentWriter::Sync() {
   absl::Status status = file_->Sync();
-  if (!status.ok()) return status;
+  if (status.ok()) StartNewBlock();
+  return status;
+}
+
+void SegmentWriter::StartNewBlock() {
   next_ = std::min(RoundUp(next_, kBlockBytes), header_.file_bytes);
-  return absl::OkStatus();
 }
 
 }  // namespace idem::engine

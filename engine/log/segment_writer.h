@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "idem/file_system.h"
@@ -21,12 +22,14 @@ namespace idem::engine {
 
 class SegmentWriter {
  public:
-  // Goes on in `file`, which holds header.file_bytes zeros, and writes its header.
+  // Goes on in `file`, which holds header.file_bytes zeros, and writes its header durably.
   absl::Status Start(std::unique_ptr<File> file, const SegmentHeader& header);
 
   bool Fits(const Batch& batch) const;
   // The batch must fit. An idle mark or a seal is an empty batch.
   absl::Status Write(Batch& batch, BatchKind kind, Lsn durable_upto, int64_t store_ms);
+  // Write and Sync in one, for a batch before which nothing waits for a Sync.
+  absl::Status WriteDurably(Batch& batch, BatchKind kind, Lsn durable_upto, int64_t store_ms);
   absl::Status Sync();
 
   uint64_t number() const { return header_.number; }
@@ -36,7 +39,11 @@ class SegmentWriter {
   uint64_t bytes_written() const { return bytes_written_; }  // in all segments
 
  private:
+  using Put = absl::Status (File::*)(uint64_t offset, std::string_view bytes);
+
   size_t PaddedBytes(const Batch& batch) const;
+  absl::Status WriteBy(Put put, Batch& batch, BatchKind kind, Lsn durable_upto, int64_t store_ms);
+  void StartNewBlock();
 
   std::unique_ptr<File> file_;
   SegmentHeader header_;

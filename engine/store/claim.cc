@@ -18,6 +18,7 @@ Request Finish(Op op, const Claim& claim, std::string_view response, const Finis
   request.value = response;
   request.code = options.code;
   request.retention_ms = options.retention_ms;
+  request.nowait = options.nowait;
   return request;
 }
 

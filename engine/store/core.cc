@@ -130,8 +130,10 @@ size_t Core::RoomFor(std::span<const Request> requests) const {
   return bytes;
 }
 
-size_t Core::Execute(std::span<const Request> requests, std::span<Reply> replies) {
+size_t Core::Execute(std::span<const Request> requests, std::span<Reply> replies,
+                     Store::CommitBy by) {
   const size_t done = ExecuteAppending(requests, replies);
+  if (by == Store::CommitBy::kCaller) return done;
   const auto changed = [](const Reply& reply) { return reply.changed; };
   if (std::any_of(replies.begin(), replies.begin() + static_cast<ptrdiff_t>(done), changed)) {
     log_->RequestCommit();
@@ -201,6 +203,7 @@ absl::Status Core::Call(const Request& request, Reply& reply) {
     absl::Status status = log_->WaitCommitted(log_->committed() + 1);
     if (!status.ok()) return status;
   }
+  if (request.nowait && reply.changed) log_->RequestCommit();
   return log_->WaitCommitted(reply.lsn);
 }
 

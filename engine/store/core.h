@@ -35,8 +35,8 @@ class Core {
   ~Core();
 
   // As in idem/store.h.
-  size_t Execute(std::span<const Request> requests, std::span<Reply> replies);
-  bool Transact(std::span<const Request> requests, std::span<Reply> replies);
+  size_t Execute(std::span<const Request> requests, std::span<Reply> replies, Store::CommitBy by);
+  bool Transact(std::span<const Request> requests, std::span<Reply> replies, Store::CommitBy by);
   uint64_t Scan(uint64_t cursor, size_t count,
                 const std::function<void(const Store::Entry&)>& visit);
   Stats GetStats() const;
@@ -50,7 +50,7 @@ class Core {
   // whether the request took effect is unknown.
   absl::Status Call(const Request& request, Reply& reply);
 
-  const Log& log() const { return *log_; }
+  Log& log() { return *log_; }
   int64_t NowMs() const { return clock_->NowMs(); }
   const HashSecret& fingerprint_secret() const { return secret_; }
   Housekeeper& housekeeper() { return *housekeeper_; }

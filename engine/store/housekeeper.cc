@@ -54,7 +54,7 @@ void Housekeeper::Beat() {
     extend.token = beat->token_;
     extend.lease_ms = beat->lease_ms_;
     Reply reply;
-    core_->Execute({&extend, 1}, {&reply, 1});
+    core_->Execute({&extend, 1}, {&reply, 1}, Store::CommitBy::kStore);
   }
 }
 

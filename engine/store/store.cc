@@ -71,6 +71,7 @@ Request BeginRequest(std::string_view key, const Fingerprint& fingerprint,
   request.owner = options.owner;
   request.hold = options.hold;
   request.issued_unix_ms = options.issued_unix_ms;
+  request.nowait = options.nowait;
   return request;
 }
 
@@ -151,14 +152,16 @@ absl::StatusOr<Fingerprint> Store::FingerprintOfDigest(std::string_view digest) 
                          Fingerprint::Kind::kDigest);
 }
 
-size_t Store::Execute(std::span<const Request> requests, std::span<Reply> replies) {
-  return core_->Execute(requests, replies);
+size_t Store::Execute(std::span<const Request> requests, std::span<Reply> replies, CommitBy by) {
+  return core_->Execute(requests, replies, by);
 }
 
-bool Store::Transact(std::span<const Request> requests, std::span<Reply> replies) {
-  return core_->Transact(requests, replies);
+bool Store::Transact(std::span<const Request> requests, std::span<Reply> replies, CommitBy by) {
+  return core_->Transact(requests, replies, by);
 }
 
+void Store::RequestCommit() { core_->log().RequestCommit(); }
+bool Store::Commit() { return core_->log().Commit(); }
 Lsn Store::committed() const { return core_->log().committed(); }
 Lsn Store::synced() const { return core_->log().synced(); }
 absl::Status Store::log_status() const { return core_->log().status(); }

@@ -47,8 +47,9 @@ bool Stripe::Execute(Call& call, const Moment& moment, Reply& reply) {
   if (pending.needs_room) return false;
   CountReplyLocked(pending, reply);
   if (pending.change == Change::kNone) return true;
-  reply.lsn = shared_.log->Append({&pending.next, 1});
-  InstallLocked(pending, reply.lsn);
+  const Lsn lsn = shared_.log->Append({&pending.next, 1});
+  InstallLocked(pending, lsn);
+  if (!call.request->nowait) reply.lsn = lsn;  // else it stays that of what was seen
   return true;
 }
 

@@ -44,7 +44,8 @@ struct Core::Transaction {
   size_t stripe_count = 0;
 };
 
-bool Core::Transact(std::span<const Request> requests, std::span<Reply> replies) {
+bool Core::Transact(std::span<const Request> requests, std::span<Reply> replies,
+                    Store::CommitBy by) {
   for (Reply& reply : replies) reply = Reply{};
   if (const char* why = WhyInvalidTogether(requests, defaults_)) {
     RefuseAll(why, replies);
@@ -67,7 +68,7 @@ bool Core::Transact(std::span<const Request> requests, std::span<Reply> replies)
     transaction.pending = {};
     for (Reply& reply : replies) reply = Reply{};
   }
-  log_->RequestCommit();
+  if (by == Store::CommitBy::kStore) log_->RequestCommit();
   return true;
 }
 

@@ -19,6 +19,9 @@ struct FinishOptions {
   uint16_t code = 0;  // told with every replay, e.g. an HTTP status
   // Lengthens the retention that Begin named; a shorter one is ignored.
   std::optional<int64_t> retention_ms = std::nullopt;
+  // Does not wait for its own commit, only for what it saw. A crash soon after can undo the finish:
+  // the claim runs again, and after its lease another caller does the work once more.
+  bool nowait = false;
 };
 
 // Settling calls return when their effect is as durable as the store's mode promises. Their errors:

@@ -38,10 +38,10 @@ class File {
   virtual absl::Status WriteAt(uint64_t offset, std::string_view bytes) = 0;
   // On success everything written before is on the disk (fdatasync).
   virtual absl::Status Sync() = 0;
-  // WriteAt for bytes that must be on the disk at once, in a file that is as long already: on
-  // success they are. What WriteAt wrote elsewhere before still waits for its Sync. The system's
-  // files do it in one call past the page cache (O_DIRECT | O_DSYNC) where the file system takes
-  // that and `bytes`, their length and `offset` are multiples of kDirectBytes.
+  // WriteAt for bytes that must be on the disk at once: on success they are. What WriteAt wrote
+  // before still waits for its Sync. The system's files do it in one call past the page cache
+  // (O_DIRECT | O_DSYNC), where the file system takes that and `offset`, the bytes' address and
+  // their length are multiples of kDirectBytes.
   virtual absl::Status WriteDurably(uint64_t offset, std::string_view bytes) {
     absl::Status status = WriteAt(offset, bytes);
     return status.ok() ? Sync() : status;

@@ -71,6 +71,10 @@ struct BeginOptions {
   bool hold = false;
   // When the request was first issued (wall clock); see TooOld. 0: not known.
   int64_t issued_unix_ms = 0;
+  // Does not wait for the claim's own commit, only for what the answer saw. A crash soon after can
+  // undo the claim: nobody has the key then, and this claim's finish is told kNotFound or fenced.
+  // So only for work that may be done twice, or whose finish is what counts.
+  bool nowait = false;
 };
 
 }  // namespace idem

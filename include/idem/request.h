@@ -60,6 +60,8 @@ struct Request {
   bool final = false;
   bool force = false;
   bool keep_deadline = false;
+  // Reply::lsn covers only what the call saw, not what it changed; Transact takes no notice.
+  bool nowait = false;
   bool want_value = false;  // kGet, kPut and kRemove: also give the (old) value or response
   Resolution resolution = Resolution::kClaimable;
   Condition condition = Condition::kAlways;

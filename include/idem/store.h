@@ -11,7 +11,8 @@
 // dropped, and blocked calls must have returned, before the Store is destroyed.
 //
 // Durability: Begin, Complete and the other blocking calls return when their answer is as durable
-// as Options::durability promises, for what they changed and for what they merely saw.
+// as Options::durability promises, for what they changed and for what they merely saw. With
+// BeginOptions::nowait or FinishOptions::nowait they wait for what they saw alone.
 #ifndef IDEM_STORE_H_
 #define IDEM_STORE_H_
 
@@ -83,12 +84,23 @@ class Store {
 
   // --- For event loops ---------------------------------------------------------------------------
 
+  // Who sees to it that changes are committed. kStore: a thread of the store, at once. kCaller: the
+  // caller, who asks for more first, and then for one commit of it all: RequestCommit or Commit.
+  enum class CommitBy : uint8_t { kStore, kCaller };
   // Executes requests in order and never waits. Returns how many were executed: fewer than all
   // only when the log's backlog is full; try the rest when committed() has moved. One reply each.
-  size_t Execute(std::span<const Request> requests, std::span<Reply> replies);
+  size_t Execute(std::span<const Request> requests, std::span<Reply> replies,
+                 CommitBy by = CommitBy::kStore);
   // All or none, atomically, over at most 64 keys: if one outcome is an error or kNotMet, nothing
   // is changed, and the replies tell which. False: nothing was done, the backlog is full.
-  bool Transact(std::span<const Request> requests, std::span<Reply> replies);
+  bool Transact(std::span<const Request> requests, std::span<Reply> replies,
+                CommitBy by = CommitBy::kStore);
+  // Has what was executed committed in the background.
+  void RequestCommit();
+  // Commits on this thread, a batch of it, unless another one is at it; in kAlways that waits for
+  // the disk. For a caller who has nothing to do but to wait: the hand-over to another thread would
+  // cost more time. False: nothing was done; RequestCommit, if there is anything to commit.
+  bool Commit();
   // Replies up to this position may leave. Rises only.
   Lsn committed() const;
   // Everything up to this position is proved to be on disk. Rises only.

@@ -59,19 +59,23 @@ void PlanBegin(const Call& call, Plan& plan) {
       request.hold = true;
     } else if (options.Is("ISSUED")) {
       request.issued_unix_ms = options.Integer(1);
+    } else if (options.Is("NOWAIT")) {
+      request.nowait = true;
     } else {
       options.Unknown();
     }
   }
 }
 
-// [CODE n] [TTL ms]
+// [CODE n] [TTL ms] [NOWAIT]
 void ReadFinish(OptionReader& options, Request& request) {
   while (options.Next()) {
     if (options.Is("CODE")) {
       request.code = static_cast<uint16_t>(options.Integer(0, kMaxCode));
     } else if (options.Is("TTL")) {
       request.retention_ms = options.Integer();
+    } else if (options.Is("NOWAIT")) {
+      request.nowait = true;
     } else {
       options.Unknown();
     }
@@ -98,6 +102,8 @@ void PlanFail(const Call& call, Plan& plan) {
   while (options.Next()) {
     if (options.Is("AFTER")) {
       request.after_ms = options.Integer();
+    } else if (options.Is("NOWAIT")) {
+      request.nowait = true;
     } else {
       options.Unknown();
     }
@@ -147,13 +153,14 @@ constexpr Command kCommands[] = {
     {"idem.begin", -2, kWrite | kDenyOom | kFast, kFirst, PlanBegin, AnswerBegin, nullptr, "idem",
      "0.1.0",
      "key [FP digest | BODY bytes] [LEASE milliseconds] [TTL milliseconds] [OWNER nonce] [HOLD] "
-     "[ISSUED unix-time-milliseconds]",
+     "[ISSUED unix-time-milliseconds] [NOWAIT]",
      "Asks to run the request of this key: claims it, or tells what became of it"},
     {"idem.complete", -4, kWrite | kFast, kFirst, PlanComplete, AnswerOk, nullptr, "idem", "0.1.0",
-     "key token response [CODE number] [TTL milliseconds]",
+     "key token response [CODE number] [TTL milliseconds] [NOWAIT]",
      "Settles a claim: the request took effect, and this response answers its retries"},
     {"idem.fail", -4, kWrite | kFast, kFirst, PlanFail, AnswerOk, nullptr, "idem", "0.1.0",
-     "key token <RETRY [AFTER milliseconds] | FINAL response [CODE number] [TTL milliseconds]>",
+     "key token <RETRY [AFTER milliseconds] | FINAL response [CODE number] [TTL milliseconds]> "
+     "[NOWAIT]",
      "Settles a claim as failed, for a later attempt or for good"},
     {"idem.extend", 4, kWrite | kFast, kFirst, PlanExtend, AnswerOk, nullptr, "idem", "0.1.0",
      "key token milliseconds", "Keeps a claim for at least this long from now"},

@@ -18,6 +18,7 @@ using FileLogFailureTest = LogTest;
 TEST_F(FileLogFailureTest, AcknowledgesNothingAfterAFailedWriteOrSync) {
   for (const int64_t nth : {1, 2}) {  // the write, the sync
     for (const Durability durability : {Durability::kAlways, Durability::kInterval}) {
+      if (durability == Durability::kAlways && nth == 2) continue;  // one call is both
       Open(durability);
       int told = 0;
       log_->SetListener([&] { ++told; });
@@ -52,7 +53,7 @@ TEST_F(FileLogFailureTest, AcknowledgesNothingAfterAFailedWriteOrSync) {
       EXPECT_EQ(test_.files.calls(), calls) << "nothing is tried again";
       test_.PowerCut();
       Open(durability);
-      EXPECT_EQ(test_.last_recovered, acknowledged);
+      EXPECT_GE(test_.last_recovered, acknowledged);
       while (test_.LastAppended() > test_.last_recovered) {
         test_.appended.erase(test_.LastAppended());
       }
@@ -64,10 +65,13 @@ TEST_F(FileLogFailureTest, AcknowledgesNothingAfterAFailedWriteOrSync) {
 
 // The failed sync has left the batch in the page cache, clean: it looks durable and is not.
 TEST_F(FileLogFailureTest, WritesAnewWhatAFailedSyncLeftInThePageCache) {
-  Open();
+  Open(Durability::kInterval);
   test_.AppendSome();
-  test_.files.FailCall(2, broken_);
-  EXPECT_FALSE(test_.Commit());
+  EXPECT_TRUE(test_.Commit());
+  test_.files.FailCall(1, broken_);
+  test_.clock.Advance(5000);
+  test_.StepAll(StepKind::kCommit);
+  EXPECT_TRUE(log_->stats().failed);
   test_.files.FailCall(0, broken_);
   test_.Kill();
   Open();

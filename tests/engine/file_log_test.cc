@@ -46,6 +46,20 @@ TEST_F(FileLogTest, CommitsManyAppendsWithOneSync) {
   EXPECT_EQ(log_->stats().batches, 1u);
 }
 
+TEST_F(FileLogTest, ACommitOnTheCallersThreadIsOneBatchAndOneDurableWrite) {
+  Open();
+  EXPECT_FALSE(log_->Commit()) << "nothing waits";
+  for (int i = 0; i < 100; ++i) test_.AppendSome();
+  const int64_t calls = test_.files.calls();
+  EXPECT_TRUE(log_->Commit());
+  EXPECT_EQ(test_.files.calls(), calls + 1);
+  EXPECT_EQ(log_->committed(), 100u);
+  EXPECT_EQ(log_->synced(), 100u);
+  EXPECT_FALSE(log_->Commit());
+  Reopen();
+  EXPECT_EQ(test_.recovered, test_.appended);
+}
+
 TEST_F(FileLogTest, AcknowledgesNoMoreThanTheBatchThatWasSynced) {
   test_.options.segment_bytes = 1 << 20;
   test_.options.backlog_bytes = 1 << 20;

@@ -69,6 +69,13 @@ TEST_F(ConnectionTest, KeepsOrderBehindAHeldAnswer) {
   EXPECT_EQ(client_.Receive(), "+OK\r\n$5\r\nlater\r\n");
 }
 
+TEST_F(ConnectionTest, NoWaitLeavesAtOnceAndWhatSeesItWaits) {
+  EXPECT_EQ(client_.Ask({"IDEM.BEGIN", "k", "NOWAIT"}).substr(0, 15), "*5\r\n$7\r\nCLAIMED");
+  EXPECT_EQ(client_.Ask({"IDEM.BEGIN", "k", "NOWAIT"}), "");
+  server_.Commit();
+  EXPECT_EQ(client_.Receive().substr(0, 12), "*5\r\n$4\r\nBUSY");
+}
+
 TEST_F(ConnectionTest, ErrorsOfAPipelineStayInTheirPlaces) {
   client_.Feed(Encode({"SET", "k", "v"}) + Encode({"NOPE"}) + Encode({"SET", "k"}) +
                Encode({"GET", "k"}) + Encode({"SET", "k", "w", "EX", "0"}));

@@ -77,12 +77,14 @@ class TcpClient {
 
 class EventLoopTest : public testing::Test {
  protected:
-  void Start(int threads, Durability durability = Durability::kMemory, int maxclients = 1000) {
+  void Start(int threads, Durability durability = Durability::kMemory, int maxclients = 1000,
+             Background background = Background::kThreads) {
     ServerOptions options;
     options.port = 0;
     options.threads = threads;
     options.maxclients = maxclients;
     options.store.durability = durability;
+    options.store.background = background;
     options.store.file_system = &files_;
     options.store.segment_bytes = 4 << 20;
     options.store.backlog_bytes = 4 << 20;
@@ -130,6 +132,62 @@ TEST_F(EventLoopTest, AnswersWhatWasPipelinedBeforeAHalfClose) {
   client.SendBytes(Encode({"SET", "k", "v"}) + Encode({"GET", "k"}) + "*1\r\n$4\r\nhalf");
   client.EndInput();
   EXPECT_EQ(client.ReceiveAll(), "+OK\r\n$1\r\nv\r\n");
+}
+
+// There is no thread of the store that could.
+TEST_F(EventLoopTest, ALoopWhoseClientsAllWaitCommitsByItself) {
+  Start(1, Durability::kAlways, 1000, Background::kManual);
+  TcpClient client(port_);
+  for (int i = 0; i < 100; ++i) {
+    client.SendBytes(Encode({"SET", "k", "v"}) + Encode({"GET", "k"}));
+    client.Expect("+OK\r\n$1\r\nv\r\n");
+  }
+}
+
+TEST_F(EventLoopTest, ALoopWithAClientThatDoesNotWaitServesItMeanwhile) {
+  Start(1, Durability::kAlways, 1000, Background::kManual);
+  TcpClient idle(port_), writer(port_);
+  idle.Send({"PING"});
+  idle.Expect("+PONG\r\n");
+  writer.Send({"SET", "k", "v"});
+  while (store_->GetStats().log.appended == 0) {
+    idle.Send({"PING"});
+    idle.Expect("+PONG\r\n");
+  }
+  idle.Send({"PING"});
+  idle.Expect("+PONG\r\n");
+  EXPECT_EQ(store_->committed(), 0u);
+  EXPECT_TRUE(store_->Step(Store::StepKind::kCommit));
+  writer.Expect("+OK\r\n");
+}
+
+// Everything is committed, and only the next segment is missing.
+TEST_F(EventLoopTest, GoesOnWhenTheLogHasRoomAgain) {
+  Start(1, Durability::kAlways, 1000, Background::kManual);
+  TcpClient writer(port_), other(port_);
+  const std::string set = Encode({"SET", "k", std::string(1 << 20, 'v')});
+  for (int i = 0; i < 3; ++i) {
+    writer.SendBytes(set);
+    while (store_->GetStats().log.appended == static_cast<Lsn>(i)) {
+      other.Send({"PING"});
+      other.Expect("+PONG\r\n");
+    }
+    EXPECT_TRUE(store_->Step(Store::StepKind::kCommit));
+    writer.Expect("+OK\r\n");
+  }
+  writer.SendBytes(set);
+  for (int turns = 0; turns < 100; ++turns) {
+    other.Send({"PING"});
+    other.Expect("+PONG\r\n");
+  }
+  EXPECT_EQ(store_->GetStats().log.appended, 3u) << "there is no room for a fourth";
+  EXPECT_TRUE(store_->Step(Store::StepKind::kPrepareSegment));
+  while (store_->GetStats().log.appended == 3) {
+    other.Send({"PING"});
+    other.Expect("+PONG\r\n");
+  }
+  EXPECT_TRUE(store_->Step(Store::StepKind::kCommit));
+  writer.Expect("+OK\r\n");
 }
 
 TEST_F(EventLoopTest, QuitAndProtocolErrorsAreAnsweredThenClosed) {

@@ -18,7 +18,7 @@ constexpr char kConflict[] =
 constexpr char kWrongType[] = "WRONGTYPE Operation against a key holding the wrong kind of value";
 constexpr char kBeginUsage[] =
     "usage: IDEM.BEGIN key [FP digest | BODY bytes] [LEASE milliseconds] [TTL milliseconds] [OWNER "
-    "nonce] [HOLD] [ISSUED unix-time-milliseconds]";
+    "nonce] [HOLD] [ISSUED unix-time-milliseconds] [NOWAIT]";
 
 TEST_F(IdemCommands, OneRequestFromClaimToReplay) {
   const std::string token = Claim("k", {"FP", "abc"});
@@ -55,6 +55,14 @@ TEST_F(IdemCommands, BeginTakesItsOptionsInAnyOrderAndCase) {
   Advance(500);
   Expect({"IDEM.BEGIN", "k", "BODY", "a body"},
          "*5\r\n$4\r\nBUSY\r\n$4\r\nheld\r\n:0\r\n:1\r\n:500\r\n");
+}
+
+TEST_F(IdemCommands, NoWaitIsAWordOfBeginAndOfFinishes) {
+  const std::string token = Claim("k", {"NOWAIT", "LEASE", "500"});
+  ExpectOk({"IDEM.FAIL", "k", token, "RETRY", "nowait", "AFTER", "0"});
+  const std::string second = Claim("k", {"nowait"});
+  ExpectOk({"IDEM.FAIL", "k", second, "FINAL", "no", "NOWAIT", "CODE", "402"});
+  ExpectOk({"IDEM.COMPLETE", "l", Claim("l"), "done", "NOWAIT"});
 }
 
 TEST_F(IdemCommands, BeginOfAnOldRequestIsTooOld) {
@@ -111,7 +119,7 @@ TEST_F(IdemCommands, CompleteIsSafeToRepeatAndTheFirstOneStands) {
 TEST_F(IdemCommands, CompleteRefusesWhatItDoesNotUnderstand) {
   const std::string token = Claim("k");
   const std::string usage =
-      "'; usage: IDEM.COMPLETE key token response [CODE number] [TTL milliseconds]";
+      "'; usage: IDEM.COMPLETE key token response [CODE number] [TTL milliseconds] [NOWAIT]";
   ExpectError({"IDEM.COMPLETE", "k", token},
               "ERR wrong number of arguments for 'idem.complete' command");
   for (const char* bad : {"0", "-1", "", "x", "1 ", "9223372036854775808"}) {
@@ -154,7 +162,7 @@ TEST_F(IdemCommands, FailRefusesWhatItDoesNotUnderstand) {
   const std::string token = Claim("k");
   const std::string usage =
       "'; usage: IDEM.FAIL key token <RETRY [AFTER milliseconds] | FINAL response [CODE number] "
-      "[TTL milliseconds]>";
+      "[TTL milliseconds]> [NOWAIT]";
   ExpectError({"IDEM.FAIL", "k", token}, "ERR wrong number of arguments for 'idem.fail' command");
   ExpectError({"IDEM.FAIL", "k", token, "MAYBE"}, "SYNTAX error at 'MAYBE" + usage);
   ExpectError({"IDEM.FAIL", "k", token, "FINAL"}, "SYNTAX error at 'FINAL" + usage);

@@ -22,6 +22,7 @@ class RecordList final : public Log {
   bool accepts_claims() const override { return true; }
   Lsn Append(std::span<const Image> images) override;
   void RequestCommit() override {}
+  bool Commit() override { return false; }
   absl::Status WaitCommitted(Lsn) override { return absl::OkStatus(); }
   Lsn committed() const override { return records.size(); }
   Lsn synced() const override { return records.size(); }

@@ -60,6 +60,7 @@ Request RandomRequests::Next() {
   request.op = PickOp(key_);
   request.key = Keep(KeyBytes(key_));
   Fill(request);
+  request.nowait = OneIn(4);
   if (OneIn(200)) Spoil(request);
   return request;
 }
@@ -228,8 +229,8 @@ std::string Text(const Request& request) {
                   " owner=", std::string(request.owner.substr(0, 3)), " after=", request.after_ms,
                   " issued=", request.issued_unix_ms, " code=", request.code,
                   request.hold ? " hold" : "", request.final ? " final" : "",
-                  request.force ? " force" : "", request.keep_deadline ? " keep" : "",
-                  request.want_value ? " want" : "",
+                  request.force ? " force" : "", request.nowait ? " nowait" : "",
+                  request.keep_deadline ? " keep" : "", request.want_value ? " want" : "",
                   " resolution=", static_cast<int>(request.resolution),
                   " if=", static_cast<int>(request.condition), "/",
                   static_cast<int>(request.deadline_condition), " ", request.expected_value.size(),
