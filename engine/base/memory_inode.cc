@@ -142,7 +142,7 @@ Inode::BlockRef Inode::ChooseBlock(const BlockRef& on_disk, const Unsynced& unsy
                                    const Choose& choose) {
   const auto version = [&](uint64_t i) { return i == 0 ? on_disk : unsynced.versions[i - 1]; };
   const uint64_t choice = choose(2 * unsynced.versions.size() + 1);
-  const BlockRef chosen = version((choice + 1) / 2);
+  BlockRef chosen = version((choice + 1) / 2);
   if (choice % 2 == 0) return chosen;
   const BlockRef before = version(choose((choice + 1) / 2));
   const size_t cut = kSectorBytes * (1 + choose(kBlockBytes / kSectorBytes - 1));

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
+#include "base/seeded_bug.h"
 #include "base/stopwatch.h"
 #include "log/log_writer.h"
 
@@ -119,8 +120,10 @@ absl::Status LogWriter::WriteBatch(Batch& batch) {
 absl::Status LogWriter::WriteDurably(Batch& batch, BatchKind kind) {
   IDEM_CHECK(progress_.synced == progress_.written);
   const Stopwatch stopwatch;
-  absl::Status status = writer_.WriteDurably(batch, kind, progress_.synced, clock_.NowMs());
-  if (!status.ok()) return status;
+  absl::Status status = IDEM_BUG(acked_before_sync)
+                            ? writer_.Write(batch, kind, progress_.synced, clock_.NowMs())
+                            : writer_.WriteDurably(batch, kind, progress_.synced, clock_.NowMs());
+  if (!status.ok() && !IDEM_BUG(failed_write_counted)) return status;
   progress_.written = batch.last_lsn();
   CountSync(stopwatch.ElapsedUs());
   return absl::OkStatus();
@@ -129,7 +132,8 @@ absl::Status LogWriter::WriteDurably(Batch& batch, BatchKind kind) {
 // The old segment is synced before, and the first batch of the new one at once: so a header that
 // the manifest will name is durable, and proves all before it.
 absl::Status LogWriter::WriteIntoSpare(Batch& batch) {
-  absl::Status status = progress_.synced < progress_.written ? SyncFile() : absl::OkStatus();
+  const bool must_sync = progress_.synced < progress_.written && !IDEM_BUG(rotated_unsynced);
+  absl::Status status = must_sync ? SyncFile() : absl::OkStatus();
   if (!status.ok()) return status;
   Spare spare = TakeSpare();
   const uint64_t old_number = writer_.number();

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/seeded_bug.h"
 #include "log/log_replay.h"
 #include "log/segment.h"
 #include "log/snapshot_shelf.h"
@@ -170,7 +171,7 @@ absl::Status Recovery::ReplayAll() {
   absl::StatusOr<ReplayedLog> log = ReplayLog(files_, directory_, manifest_, visitor_);
   if (!log.ok()) return log.status();
   log_ = *std::move(log);
-  clock_ = StoreClock(options_.clock, log_.store_ms + 1);
+  clock_ = StoreClock(options_.clock, IDEM_BUG(time_not_recovered) ? 1 : log_.store_ms + 1);
   return absl::OkStatus();
 }
 
@@ -201,6 +202,7 @@ absl::Status Recovery::PlanTail() {
 // Unless a manifest has told where it ends.
 absl::Status Recovery::CutLastSegment(std::vector<ReplayedSegment>& segments) {
   if (segments.back().segment.state == SegmentState::kClosed) return absl::OkStatus();
+  if (IDEM_BUG(tail_not_copied)) return absl::OkStatus();
   absl::StatusOr<Tail> tail =
       CutUnprovenTail(files_, directory_, segments.back(), log_.durable_lsn);
   if (!tail.ok()) return tail.status();
@@ -223,7 +225,7 @@ SegmentHeader Recovery::HeaderOfNext(uint64_t file_bytes) const {
   }
   header.store_ms = clock_.NowMs();
   header.wall_ms = options_.clock->WallMs();
-  header.epoch = manifest_.epoch + 1;
+  header.epoch = manifest_.epoch + (IDEM_BUG(epoch_not_raised) ? 0 : 1);
   header.alignment = options_.durability == Durability::kAlways ? kBlockAlignment : kDenseAlignment;
   header.store_id = manifest_.store_id;
   header.secret = manifest_.secret;
@@ -242,7 +244,8 @@ absl::Status Recovery::StartSegment() {
 // should name if a power cut brings it back after it was removed.
 absl::StatusOr<std::unique_ptr<File>> Recovery::TakeFile(uint64_t file_bytes) {
   const std::optional<ManifestSegment>& spare = log_.untouched_spare;
-  if (spare.has_value() && spare->file_bytes == file_bytes && spare->number == NewestNumber()) {
+  if (spare.has_value() && spare->file_bytes == file_bytes &&
+      (spare->number == NewestNumber() || IDEM_BUG(spare_below_a_leftover))) {
     next_number_ = spare->number;
     return files_->Open(SegmentPath(directory_, next_number_), OpenMode::kReadWrite);
   }
@@ -253,7 +256,7 @@ absl::StatusOr<std::unique_ptr<File>> Recovery::TakeFile(uint64_t file_bytes) {
 
 absl::Status Recovery::CopyTail() {
   absl::Status status = CopyTailTo(writer_, files_, directory_, tail_, clock_.NowMs());
-  if (!status.ok()) return status;
+  if (!status.ok() || IDEM_BUG(tail_not_synced)) return status;
   return writer_.Sync();
 }
 

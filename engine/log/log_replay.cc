@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/seeded_bug.h"
 #include "log/record.h"
 
 namespace idem::engine {
@@ -151,6 +152,7 @@ absl::StatusOr<bool> Replay::LookBehindTheEnd(SegmentReader& reader) {
   const absl::StatusOr<SegmentReader::Remains> remains = reader.ReadRemains();
   if (!remains.ok()) return remains.status();
   log_.torn |= !remains->zero;
+  if (IDEM_BUG(end_not_scanned)) return remains->zero;
   Prove(remains->durable_upto, absl::StrCat(reader.path(), ": offset ", remains->offset));
   return remains->zero;
 }
@@ -167,7 +169,7 @@ absl::Status Replay::ReplaySpare(const ManifestSegment& segment, SegmentReader& 
   const bool unfinished_recovery = header.store_id == manifest_.store_id &&
                                    header.salt != segment.salt &&
                                    header.epoch == manifest_.epoch + 1;
-  if (unfinished_recovery) return absl::OkStatus();
+  if (unfinished_recovery && !IDEM_BUG(unfinished_open_replayed)) return absl::OkStatus();
   return ReplayInUse(segment, reader);
 }
 

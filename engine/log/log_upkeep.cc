@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/seeded_bug.h"
 #include "log/log_writer.h"
 #include "log/segment.h"
 
@@ -88,12 +89,13 @@ bool LogWriter::PrepareSpare() {
   {
     MutexLock lock(mutex_);
     preparing_ = false;
-    disk_full_ = !made;
+    disk_full_ = !made || (disk_full_ && IDEM_BUG(full_for_ever));
     if (made) {
       ledger_.SetSpareLeft(prepared_->segment.file_bytes - kBlockBytes);
       spare_ = *std::exchange(prepared_, std::nullopt);
     }
-    accepts_claims_.store(made, std::memory_order_relaxed);
+    accepts_claims_.store(!disk_full_ || IDEM_BUG(claims_eat_the_reserve),
+                          std::memory_order_relaxed);
   }
   Moved();
   return made;
@@ -128,7 +130,8 @@ absl::StatusOr<std::unique_ptr<SnapshotWriter>> LogWriter::StartSnapshot() {
 }
 
 absl::Status LogWriter::PublishSnapshot(SnapshotWriter& snapshot) {
-  absl::Status status = WaitSynced(snapshot.snapshot().highest_lsn);
+  const Lsn upto = IDEM_BUG(snapshot_ahead_of_the_log) ? 0 : snapshot.snapshot().highest_lsn;
+  absl::Status status = WaitSynced(upto);
   return status.ok() ? shelf_.Publish(snapshot, Extent()) : status;
 }
 

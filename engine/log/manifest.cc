@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/coding.h"
+#include "base/seeded_bug.h"
 
 namespace idem::engine {
 namespace {
@@ -273,11 +274,11 @@ absl::Status ManifestFile::Write(const Manifest& manifest) {
     absl::StatusOr<std::unique_ptr<File>> file = file_system_->Open(temporary, OpenMode::kCreate);
     if (!file.ok()) return file.status();
     absl::Status status = (*file)->WriteAt(0, EncodeManifest(manifest));
-    if (status.ok()) status = (*file)->Sync();
+    if (status.ok() && !IDEM_BUG(manifest_not_synced)) status = (*file)->Sync();
     if (!status.ok()) return status;
   }
   absl::Status status = file_system_->Rename(temporary, PathOf(directory_, "MANIFEST"));
-  if (!status.ok()) return status;
+  if (!status.ok() || IDEM_BUG(manifest_directory_not_synced)) return status;
   return file_system_->SyncDirectory(directory_);
 }
 

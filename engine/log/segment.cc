@@ -5,6 +5,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
+#include "base/seeded_bug.h"
 #include "log/batch.h"
 
 namespace idem::engine {
@@ -52,7 +53,8 @@ absl::StatusOr<std::unique_ptr<File>> CreateZeroedSegment(const Options& options
   absl::StatusOr<std::unique_ptr<File>> file = files.Open(path, OpenMode::kCreate);
   if (!file.ok()) return file;
   absl::Status status = WriteZeros(**file, file_bytes, options.durability);
-  if (status.ok()) status = (*file)->Sync();
+  if (status.ok() && !IDEM_BUG(spare_not_synced)) status = (*file)->Sync();
+  if (IDEM_BUG(spare_directory_not_synced)) return file;
   if (status.ok()) status = files.SyncDirectory(options.directory);
   if (status.ok()) return file;
   file->reset();

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/seeded_bug.h"
 
 namespace idem::engine {
 
@@ -66,7 +67,8 @@ absl::Status SegmentWriter::WriteBy(Put put, Batch& batch, BatchKind kind, Lsn d
 
 absl::Status SegmentWriter::Sync() {
   absl::Status status = file_->Sync();
-  if (status.ok()) StartNewBlock();
+  if (!status.ok() && IDEM_BUG(sync_tried_again)) status = file_->Sync();
+  if (status.ok() && !IDEM_BUG(synced_block_written_again)) StartNewBlock();
   return status;
 }
 

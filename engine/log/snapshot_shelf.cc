@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/seeded_bug.h"
 #include "log/log_recovery.h"
 #include "log/segment.h"
 
@@ -25,7 +26,8 @@ Lsn CoversOf(const Manifest& manifest, size_t slot) {
 size_t CountExpired(const Manifest& manifest, int64_t now_ms) {
   size_t count = 0;
   for (const ManifestSegment& segment : manifest.segments) {
-    if (segment.state != SegmentState::kClosed || segment.end.latest_deadline_ms > now_ms) break;
+    const bool lives = segment.end.latest_deadline_ms > now_ms && !IDEM_BUG(live_segment_dropped);
+    if (segment.state != SegmentState::kClosed || lives) break;
     ++count;
   }
   return count;

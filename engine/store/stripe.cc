@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/check.h"
+#include "base/seeded_bug.h"
 
 namespace idem::engine {
 namespace {
@@ -75,7 +76,8 @@ void Stripe::PrepareLocked(Call& call, const Moment& moment, Pending& pending, R
   const Ref ref = FindLocked(request.key, call.hash);
   const Image entry = ref == 0 ? Image{} : ReadEntry(arena_.At(ref));
   const bool absent = ref == 0 || Expired(entry, now.now_ms);
-  reply.lsn = std::max(ref == 0 ? 0 : EntryLsn(arena_.At(ref)), absent ? removal_lsn_ : 0);
+  reply.lsn = std::max(ref == 0 ? 0 : EntryLsn(arena_.At(ref)),
+                       absent && !IDEM_BUG(absence_not_waited_for) ? removal_lsn_ : 0);
 
   pending.hash = call.hash;
   pending.old_ref = ref;

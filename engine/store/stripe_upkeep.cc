@@ -3,6 +3,7 @@
 #include <string>
 
 #include "base/check.h"
+#include "base/seeded_bug.h"
 #include "store/stripe.h"
 
 namespace idem::engine {
@@ -87,7 +88,7 @@ absl::Status Stripe::Apply(uint32_t hash, const Image& image, Lsn lsn) {
   pending.old_ref = FindLocked(image.key, hash);
   if (pending.old_ref != 0) {
     const char* entry = arena_.At(pending.old_ref);
-    if (EntryLsn(entry) >= lsn) return absl::OkStatus();
+    if (EntryLsn(entry) >= lsn && !IDEM_BUG(older_image_applied)) return absl::OkStatus();
     if (image.token < ReadEntry(entry).token) {
       return absl::DataLossError("the token of a key falls while its log goes on, at LSN " +
                                  std::to_string(lsn));
@@ -96,7 +97,7 @@ absl::Status Stripe::Apply(uint32_t hash, const Image& image, Lsn lsn) {
   pending.next = image;
   if (image.absent()) {
     pending.change = Change::kRemove;
-    if (pending.old_ref != 0) InstallLocked(pending, lsn);
+    if (pending.old_ref != 0 && !IDEM_BUG(removal_not_replayed)) InstallLocked(pending, lsn);
     removal_lsn_ = std::max(removal_lsn_, lsn);
     return absl::OkStatus();
   }

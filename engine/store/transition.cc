@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/check.h"
+#include "base/seeded_bug.h"
 
 namespace idem::engine {
 namespace {
@@ -291,7 +292,7 @@ Change Decide(const Image& entry, const Request& request, const Moment& moment, 
 
 int64_t LeaseEndMs(const Image& entry, const Moment& moment) {
   // Store time stands still while closed: the last claim before the open can have its very moment.
-  const bool made_before_open = entry.since_ms <= moment.opened_ms;
+  const bool made_before_open = entry.since_ms <= moment.opened_ms && !IDEM_BUG(no_restart_grace);
   return made_before_open ? std::max(entry.until_ms, moment.grace_end_ms) : entry.until_ms;
 }
 

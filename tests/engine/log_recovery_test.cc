@@ -304,6 +304,32 @@ TEST_F(LogRecoveryTest, TakesTheSpareOnlyIfItIsUntouched) {
   EXPECT_NE(touched.Segments(), std::vector<std::string>{spare});
 }
 
+// An open that wants larger segments dies with a file that is newer than the spare. The next one
+// removes it, but a power cut may bring it back.
+TEST_F(LogRecoveryTest, ARemovedFileThatComesBackDoesNoHarm) {
+  for (int64_t nth = 1, done = false; !done; ++nth) {
+    SCOPED_TRACE(nth);
+    TestLog test;
+    ASSERT_TRUE(test.Open().ok());
+    test.AppendSome();
+    ASSERT_TRUE(test.Commit());
+    test.PrepareSegment();
+    test.PowerCut();
+    const uint64_t segment_bytes = std::exchange(test.options.segment_bytes, 128 << 10);
+    test.files.FailCall(nth, broken_, /*keep_failing=*/true);
+    done = test.Open().ok();
+    test.files.FailCall(0, broken_);
+    test.PowerCut();
+    test.options.segment_bytes = segment_bytes;
+    for (int i = 0; i < 2; ++i) {
+      const absl::Status opened = test.Open();
+      ASSERT_TRUE(opened.ok()) << opened;
+      EXPECT_EQ(test.recovered, test.appended);
+      test.PowerCut();
+    }
+  }
+}
+
 TEST_F(LogRecoveryTest, TakesAnotherSegmentSize) {
   Open();
   test_.PrepareSegment();

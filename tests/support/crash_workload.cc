@@ -65,7 +65,7 @@ bool CrashWorkload::Open() {
 }
 
 void CrashWorkload::DoOne() {
-  switch (Choose(16)) {
+  switch (Choose(18)) {
     case 0:
       clock_->Advance(static_cast<int64_t>(Choose(120)));
       break;
@@ -84,10 +84,16 @@ void CrashWorkload::DoOne() {
       store_->Step(StepKind::kPrepareSegment);
       break;
     case 8:
-      if (Choose(8) == 0) Restart();
+      if (Choose(16) == 0) Restart();
       break;
     case 9:
+      if (Choose(8) == 0) (void)store_->StartSnapshot();
+      break;
     case 10:
+      for (uint64_t i = Choose(6); i > 0; --i) store_->Step(StepKind::kSnapshot);
+      break;
+    case 11:
+    case 12:
       CallTogether();
       break;
     default:
@@ -105,7 +111,7 @@ void CrashWorkload::Restart() {
 }
 
 StoreOracle::Value CrashWorkload::SomeValue() {
-  static constexpr uint32_t kBytes[] = {0, 1, 10, 100, 255, 257, 1000, 4000};
+  static constexpr uint32_t kBytes[] = {0, 1, 100, 255, 257, 1000, 3000, 4000};
   return {kBytes[Choose(std::size(kBytes))], static_cast<char>('a' + Choose(26))};
 }
 
