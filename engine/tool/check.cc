@@ -7,6 +7,7 @@
 #include "absl/time/time.h"
 #include "log/segment.h"
 #include "log/snapshot_format.h"
+#include "log/snapshot_verifier.h"
 #include "tool/commands.h"
 #include "tool/directory_use.h"
 #include "tool/judge.h"
@@ -114,6 +115,27 @@ LogEnd TellSegments(const Surroundings& to, const std::string& directory, const 
   return end;
 }
 
+std::string TellSnapshot(const Surroundings& to, const std::string& path,
+                         const ManifestSnapshot& named) {
+  absl::StatusOr<SnapshotVerifier> verifier = SnapshotVerifier::Open(to.files, path, named);
+  if (!verifier.ok()) return std::string(verifier.status().message());
+  while (!verifier->done()) {
+    const absl::StatusOr<bool> more = verifier->Next();
+    if (!more.ok()) return std::string(more.status().message());
+  }
+  return absl::StrCat("snapshot: covers records up to ", named.covers, ", ", named.bytes,
+                      " bytes, begun ", WallTime(named.wall_ms), ", whole");
+}
+
+void TellSnapshots(const Surroundings& to, const std::string& directory, const StoreFiles& found) {
+  for (const Lsn covers : found.snapshots) {
+    const std::string path = SnapshotPath(directory, covers);
+    const ManifestSnapshot* const named = found.NamedSnapshot(covers);
+    const char* const unnamed = "a snapshot that MANIFEST does not name: an open removes it";
+    Line(to, FileNameOf(path), named == nullptr ? unnamed : TellSnapshot(to, path, *named));
+  }
+}
+
 void TellMissing(const Surroundings& to, const std::string& directory, const StoreFiles& found) {
   if (!found.manifest.ok()) return;
   for (const ManifestSegment& segment : found.manifest->segments) {
@@ -129,6 +151,7 @@ void TellMissing(const Surroundings& to, const std::string& directory, const Sto
 
 LogEnd TellFiles(const Surroundings& to, const std::string& directory, const StoreFiles& found) {
   TellManifest(to, found);
+  TellSnapshots(to, directory, found);
   LogEnd end = TellSegments(to, directory, found);
   TellMissing(to, directory, found);
   for (const std::string& name : found.other_files) {
@@ -156,6 +179,9 @@ int Tell(const Surroundings& to, const Verdict& verdict, const LogEnd& end, bool
   }
   if (!verdict.status.ok()) return Fail(to, verdict.status);
   if (!verdict.torn) {
+    if (verdict.damaged_snapshots > 0) {
+      to.out << "a snapshot is damaged; all is there without it, and the next one replaces it\n";
+    }
     to.out << "clean: all records up to " << verdict.last_lsn << " can be read\n";
     return kClean;
   }
@@ -190,6 +216,8 @@ open that writes nothing, so it is the engine's own. No file is written; LOCK is
 
 A directory in use may be checked. The store goes on writing meanwhile, so what is said of the end
 of the log is a snapshot. Damage is told only if two looks find the same.
+
+One damaged snapshot alone is no damage to the store: the one before it is used. Its line tells.
 
 Exit codes:
   0   clean

@@ -9,7 +9,8 @@
 namespace idem::engine {
 namespace {
 
-constexpr const Command* kCommands[] = {&kCheck, &kDump, &kSyncBench, &kBackup, &kRestore};
+constexpr const Command* kCommands[] = {&kCheck,     &kDump,   &kSalvage,
+                                        &kSyncBench, &kBackup, &kRestore};
 
 constexpr char kAbout[] =
     R"(idem-tool: looks into the directory of an Idem store, and repairs it when told to.

@@ -9,6 +9,7 @@
 #include "log/record.h"
 #include "tool/commands.h"
 #include "tool/record_json.h"
+#include "tool/snapshot_survey.h"
 #include "tool/store_files.h"
 #include "tool/survey.h"
 
@@ -44,6 +45,7 @@ class Dump {
       : to_(to), directory_(directory), left_(wanted.limit), wanted_(std::move(wanted)) {}
 
   int Run(const StoreFiles& found) {
+    if (!found.snapshots.empty()) DumpSnapshot(found.snapshots.back());
     for (const uint64_t number : found.segments) {
       if (left_ > 0) DumpSegment(found, number);
     }
@@ -51,6 +53,7 @@ class Dump {
   }
 
  private:
+  void DumpSnapshot(Lsn covers);
   void DumpSegment(const StoreFiles& found, uint64_t number);
   void DumpBatch(const SegmentReader& reader, const SegmentReader::ReadBatch& batch);
   void Print(const Image& image, const RecordPlace& place);
@@ -67,6 +70,14 @@ class Dump {
   const Wanted wanted_;
   int code_ = kClean;
 };
+
+void Dump::DumpSnapshot(Lsn covers) {
+  const std::string path = SnapshotPath(directory_, covers);
+  const SurveyedSnapshot survey = SurveySnapshot(to_.files, path, [&](const Image& image, Lsn lsn) {
+    if (left_ > 0) Print(image, {lsn, FileName(path)});
+  });
+  if (!survey.damage.ok()) Miss(std::string(survey.damage.message()));
+}
 
 void Dump::DumpSegment(const StoreFiles& found, uint64_t number) {
   const ManifestSegment* const named = found.Named(number);
@@ -89,7 +100,7 @@ void Dump::DumpSegment(const StoreFiles& found, uint64_t number) {
 }
 
 void Dump::DumpBatch(const SegmentReader& reader, const SegmentReader::ReadBatch& batch) {
-  std::string_view records = batch.records;
+  std::string_view records = batch.block.records;
   for (uint32_t i = 0; i < batch.header.record_count && left_ > 0; ++i) {
     Image image;
     const absl::StatusOr<size_t> length = DecodeRecord(records, image);

@@ -20,13 +20,14 @@ Verdict JudgeDirectory(FileSystem* files, const std::string& directory) {
   options.segment_bytes = kSegmentBytes;
   options.background = Background::kManual;
   options.file_system = &dry_run;
-  const absl::StatusOr<RecoveredLog> log =
-      RecoverLog(options, [](const Image&, Lsn) { return absl::OkStatus(); });
+  VisitorSink decoded([](const Image&, Lsn) { return absl::OkStatus(); });
+  const absl::StatusOr<RecoveredLog> log = RecoverLog(options, decoded, /*listener=*/{});
   if (!log.ok()) return {.status = log.status()};
   return {.status = absl::OkStatus(),
           .torn = log->torn_tails_cut > 0,
           .last_lsn = log->last_lsn,
-          .records = log->records};
+          .records = log->records,
+          .damaged_snapshots = log->damaged_snapshots};
 }
 
 }  // namespace idem::engine

@@ -15,7 +15,8 @@ struct Verdict {
   absl::Status status;  // why the open would be refused; kDataLoss: damage, with file and offset
   bool torn = false;    // it would cut a torn tail
   Lsn last_lsn = 0;
-  uint64_t records = 0;  // that it would read
+  uint64_t records = 0;            // that it would read
+  uint64_t damaged_snapshots = 0;  // that it would do without
 };
 
 Verdict JudgeDirectory(FileSystem* files, const std::string& directory);

@@ -106,6 +106,7 @@ std::string RecordJson(const Image& image, const RecordPlace& place, bool with_v
   if (image.value_omitted) {
     line.True("value_omitted");
     line.Number("value_bytes", image.omitted_bytes);
+    line.Text("value_checksum", absl::StrFormat("%016x", image.omitted_checksum));
     return line.Finish();
   }
   line.Number("value_bytes", image.value.size());

@@ -46,8 +46,10 @@ constexpr Case kCases[] = {
 };
 
 // What the log does (log_writer.h).
-constexpr bool UsedByIdem(const Case& c) {
-  return c.space == Space::kZeroed && c.way == Way::kFdatasync;
+const char* UsedByIdem(const Case& c) {
+  if (c.space != Space::kZeroed) return "";
+  if (c.way == Way::kDirectDsync) return "  <- Idem, always";
+  return c.way == Way::kFdatasync ? "  <- Idem, interval" : "";
 }
 
 int FlagsOf(Way way) {
@@ -158,8 +160,7 @@ int Run(const Arguments& arguments, const Surroundings& to) {
   for (const Case& c : kCases) {
     const std::string small = TellOne(Measure(file, c, kSmall));
     const std::string large = TellOne(Measure(file, c, kLarge));
-    to.out << absl::StrFormat("%-34s %s   %s%s\n", c.text, small, large,
-                              UsedByIdem(c) ? "   <- Idem" : "")
+    to.out << absl::StrFormat("%-34s %s   %s%s\n", c.text, small, large, UsedByIdem(c))
            << std::flush;
   }
   return kClean;
@@ -169,7 +170,8 @@ constexpr char kHelp[] = R"(
 Times durable writes into a file of 16 MiB in DIR (default: here), one after the other, as a log
 with one client would make them: into a file that grows, one that was allocated, one that was filled
 with zeros; made durable by fdatasync, by O_DSYNC, or past the page cache. Shows median and 99th
-percentile, and which way the log of Idem takes. It takes some 10 s and removes its file.
+percentile, and which way the log of Idem takes in which mode; where O_DIRECT is not possible it
+takes fdatasync in `always`, too. It takes some 10 s and removes its file.
 
 What it is good for: a median far below 30 us on a disk that is no battery-backed controller or
 enterprise SSD means that the disk lies about being durable. One over 5 ms is a spinning disk, or a

@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import unittest
@@ -155,11 +156,72 @@ class BackupTest(ToolTest):
         self.assertIn(f"in use by idem pid {server.process.pid}", errors)
 
 
+class SalvageTest(ToolTest):
+    """The first server is damaged in its second block; then the store goes on."""
+
+    def damage(self):
+        self.run_then(IdemServer.kill)
+        self.flip(2 * BLOCK + 80)
+        self.assertEqual(tool("check", self.data)[0], DAMAGED)
+
+    def test_skip_loses_the_damaged_record_alone_and_the_store_remembers(self):
+        self.damage()
+        code, out, errors = tool("salvage", self.data, "--skip", "--aside", self.directory / "old")
+        self.assertEqual(code, CLEAN, out + errors)
+        self.assertRegex(out, r"(?m)^lost: records 2 \.\. 2$")
+        self.assertEqual(tool("check", self.data)[0], CLEAN)
+        self.assertEqual(tool("check", self.directory / "old")[0], DAMAGED, "kept as it was")
+        replays, info = self.count_replays(self.data, 20)
+        self.assertEqual(replays, 19, "order:0 is in progress again")
+        self.assertEqual(info["salvages"], "1")
+
+    def test_cut_forgets_all_behind_the_damage(self):
+        self.damage()
+        code, out, errors = tool("salvage", self.data, "--cut", "--aside", self.directory / "old")
+        self.assertEqual(code, CLEAN, out + errors)
+        self.assertRegex(out, r"(?m)^lost: records 2 \.\. 40$")
+        self.assertEqual(self.count_replays(self.data, 20)[0], 0)
+
+    def test_it_can_be_undone(self):
+        self.damage()
+        before = contents(self.data)
+        self.assertEqual(
+            tool("salvage", self.data, "--cut", "--aside", self.directory / "old")[0], CLEAN)
+        old = contents(self.directory / "old")
+        self.assertEqual({**old, "LOCK": b""}, {**before, "LOCK": b""})
+
+    def test_a_healthy_store_and_one_in_use_are_refused(self):
+        self.run_then(IdemServer.stop)
+        words = ("--cut", "--aside", self.directory / "old")
+        code, _, errors = tool("salvage", self.data, *words)
+        self.assertEqual(code, CANNOT)
+        self.assertIn("is healthy", errors)
+        self.start()
+        code, _, errors = tool("salvage", self.data, *words)
+        self.assertEqual(code, CANNOT)
+        self.assertIn("held by idem pid", errors)
+        self.assertFalse((self.directory / "old").exists())
+
+
+class RunbookTest(unittest.TestCase):
+    def test_every_command_of_the_runbook_exists(self):
+        root = pathlib.Path(__file__).resolve().parents[2]
+        text = (root / "engine/log/RUNBOOK.md").read_text()
+        commands = set(re.findall(r"idem-tool ([a-z-]+)(?! --help)", text))
+        self.assertGreaterEqual(commands, {"check", "dump", "salvage", "backup", "restore"})
+        for command in commands:
+            code, page, _ = tool(command, "--help")
+            self.assertEqual(code, CLEAN, command)
+            for line in re.findall(rf"idem-tool {command} [^\n`]*", text):
+                for flag in re.findall(r"--[a-z]+", line):
+                    self.assertIn(flag, page, line)
+
+
 class SyncBenchTest(ToolTest):
     def test_names_the_way_that_idem_takes_and_leaves_nothing(self):
         code, out, errors = tool("sync-bench", self.directory)
         self.assertEqual(code, CLEAN, errors)
-        self.assertRegex(out, r"zero-filled.*<- Idem\n")
+        self.assertRegex(out, r"zero-filled, O_DIRECT.*<- Idem, always\n")
         self.assertEqual(list(self.directory.iterdir()), [])
 
 

@@ -8,6 +8,7 @@
 #include "log/manifest.h"
 #include "tests/support/run_tool.h"
 #include "tests/support/test_log.h"
+#include "tool/store_copier.h"
 
 namespace idem::engine {
 namespace {
@@ -198,6 +199,15 @@ TEST_F(ToolReadingTest, ATornTailIsNotCopied) {
   EXPECT_EQ(Run({"backup", "store", "copy"}).code, kClean);
   EXPECT_EQ(Run({"check", "copy"}).code, kClean);
   EXPECT_THAT(Run({"dump", "copy"}).out, Not(HasSubstr("third")));
+}
+
+// A store in use is not judged before, so the copier must see it.
+TEST_F(ToolReadingTest, DamageIsNotCutAwayByCopying) {
+  MakeLog();
+  Flip(2 * kBlockBytes + 80);
+  const absl::StatusOr<CopiedStore> copied = CopyStore(&test_.files, "store", "copy", 0);
+  EXPECT_FALSE(copied.ok());
+  EXPECT_EQ(test_.files.List("copy").value(), std::vector<std::string>{"LOCK"});
 }
 
 // Whatever fails: the code says so, and no half copy is left that could be taken for a store.
