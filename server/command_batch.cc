@@ -36,7 +36,7 @@ bool CommandBatch::full() const {
   return requests_.size() >= requests_max_ || planned_.size() >= kRequests;
 }
 
-size_t CommandBatch::Execute(Store& store) {
+size_t CommandBatch::Execute(Store* store) {
   replies_.resize(requests_.size());
   size_t done = 0;
   while (done < planned_.size()) {
@@ -56,15 +56,16 @@ size_t CommandBatch::EndOfRun(size_t first) const {
   return end;
 }
 
-size_t CommandBatch::ExecuteRun(size_t first, size_t end, Store& store) {
+size_t CommandBatch::ExecuteRun(size_t first, size_t end, Store* store) {
   const size_t begin = planned_[first].begin;
   const size_t count = planned_[end - 1].end - begin;
   const std::span<const Request> requests(requests_.data() + begin, count);
   const std::span<Reply> replies(replies_.data() + begin, count);
+  if (count == 0) return end - first;
   const auto by = Store::CommitBy::kCaller;
   const bool atomic = planned_[first].atomic;
-  const size_t executed = atomic ? (store.Transact(requests, replies, by) ? count : 0)
-                                 : store.Execute(requests, replies, by);
+  const size_t executed = atomic ? (store->Transact(requests, replies, by) ? count : 0)
+                                 : store->Execute(requests, replies, by);
   changes_ += static_cast<size_t>(
       std::count_if(replies.begin(), replies.begin() + static_cast<std::ptrdiff_t>(executed),
                     [](const Reply& reply) { return reply.changed; }));

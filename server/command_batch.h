@@ -38,7 +38,8 @@ class CommandBatch {
 
   // Returns how many commands were executed, in order: fewer than all when the log's backlog is
   // full. The others did nothing. What they changed is for the caller to have committed.
-  size_t Execute(Store& store);
+  // `store` may be null if all of them only answer errors.
+  size_t Execute(Store* store);
   // How many changes were made since TakeChanges was last called.
   size_t changes() const { return changes_; }
   size_t TakeChanges() { return std::exchange(changes_, 0); }
@@ -65,7 +66,7 @@ class CommandBatch {
   };
 
   size_t EndOfRun(size_t first) const;
-  size_t ExecuteRun(size_t first, size_t end, Store& store);
+  size_t ExecuteRun(size_t first, size_t end, Store* store);
 
   size_t requests_max_;
   std::vector<Planned> planned_;

@@ -15,6 +15,7 @@ constexpr RespLimits kLimits = {
 constexpr size_t kKeptInputBytes = 1024;
 // A turn that changes more does not wait for its end: the disk works while the rest is executed.
 constexpr size_t kChangesPerCommit = 256;
+constexpr std::string_view kLoadingError = "LOADING Idem is loading the dataset in memory";
 
 Lsn HighestLsn(const Told& told) {
   Lsn lsn = 0;
@@ -69,6 +70,11 @@ bool Connection::Continue() {
   return true;
 }
 
+Lsn Connection::Committed() const {
+  const Store* const store = loop_.server.store.get();
+  return store == nullptr ? 0 : store->committed();
+}
+
 void Connection::Sent(size_t bytes) {
   loop_.stats.output_bytes.Add(bytes);
   output_.Sent(bytes);
@@ -103,6 +109,8 @@ size_t Connection::Take(bool is_inline, size_t begin, size_t end) {
   const Command* const command = loop_.server.commands->Find(parser_->args(), &error);
   if (command == nullptr) {
     batch.AddError(std::move(error), begin);
+  } else if ((command->flags & kLoading) == 0 && loop_.server.store.get() == nullptr) {
+    batch.AddError(std::string(kLoadingError), begin);
   } else if (command->run != nullptr) {
     return RunAlone(*command, begin, end);
   } else {
@@ -129,7 +137,7 @@ size_t Connection::Settle(size_t next) {
   if (batch.empty()) return next;
   // Read before: what moves after it must not be missed.
   const LogMoment before = Now();
-  const size_t executed = batch.Execute(*loop_.server.store);
+  const size_t executed = batch.Execute(loop_.server.store.get());
   if (batch.changes() >= kChangesPerCommit) loop_.RequestCommit();
   for (size_t i = 0; i < executed && !closing_; ++i) Tell(i);
   loop_.stats.commands.Add(executed);

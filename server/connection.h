@@ -14,6 +14,8 @@
 // most one unfinished command and what was fed with it; output at most kCloseBytes, then the
 // connection is dropped. Both are given back when empty.
 //
+// While the store is being opened, commands that need it are answered with LOADING.
+//
 // Ownership: LoopContext outlives the connection.
 // Thread rule: none; belongs to one event loop.
 #ifndef IDEM_SERVER_CONNECTION_H_
@@ -73,7 +75,7 @@ class Connection {
   bool Continue();
 
   // What may be sent now, and how much of it was.
-  std::string_view Releasable() { return output_.Releasable(loop_.server.store->committed()); }
+  std::string_view Releasable() { return output_.Releasable(Committed()); }
   void Sent(size_t bytes);
 
   bool wants_input() const { return pause_ == Pause::kNone && !closing_ && !input_ended_; }
@@ -91,10 +93,10 @@ class Connection {
     bool operator==(const LogMoment&) const = default;
   };
 
-  LogMoment Now() const {
-    return {loop_.server.store->committed(), loop_.log_moves.load(std::memory_order_acquire)};
-  }
+  LogMoment Now() const { return {Committed(), loop_.log_moves.load(std::memory_order_acquire)}; }
 
+  // 0 while the store is being opened: nothing waits for it then.
+  Lsn Committed() const;
   // Executes what is whole; returns how many bytes are done with.
   size_t Run(std::string_view input);
   void RunBuffered();

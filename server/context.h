@@ -22,6 +22,7 @@ class CommandTable;
 // A number that one thread writes and any thread reads.
 class Counter {
  public:
+  void Set(uint64_t value) { value_.store(value, std::memory_order_relaxed); }
   void Add(uint64_t by) {
     value_.store(value_.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
   }
@@ -44,6 +45,27 @@ struct alignas(64) LoopStats {
   Counter output_bytes;
 };
 
+// The store, or null while it is being opened.
+class OpenedStore {
+ public:
+  explicit OpenedStore(Store* store) : store_(store) {}
+  void Set(Store* store) { store_.store(store, std::memory_order_release); }
+
+  Store* get() const { return store_.load(std::memory_order_acquire); }
+  Store* operator->() const { return get(); }
+  Store& operator*() const { return *get(); }
+
+ private:
+  std::atomic<Store*> store_;
+};
+
+// How far the opening of the store has come. One thread writes, any reads.
+struct LoadingState {
+  Counter bytes_read;
+  Counter bytes_total;
+  Counter records;
+};
+
 struct ServerContext {
   ServerContext(const ServerOptions& given, Store* opened, const CommandTable* table)
       : options(given),
@@ -55,7 +77,8 @@ struct ServerContext {
   Clock& clock() const { return *options.store.clock; }
 
   ServerOptions options;  // with the port that is really listened on
-  Store* store;
+  OpenedStore store;
+  LoadingState loading;
   const CommandTable* commands;
   int64_t started_boot_ms;
   std::string run_id;

@@ -60,17 +60,17 @@ absl::StatusOr<std::unique_ptr<EventLoop>> EventLoop::Create(ServerContext& serv
 EventLoop::EventLoop(ServerContext& server, size_t index, int listener, const EventLoops& all,
                      UniqueFd epoll, UniqueFd wakeup)
     : context_(server, index),
-      store_(*server.store),
+      store_(server.store),
       listener_(listener),
       all_(all),
       epoll_(std::move(epoll)),
       wakeup_(std::move(wakeup)),
       received_(kReceiveBytes) {
-  commit_listener_ = store_.AddCommitListener([this] { OnCommit(); });
+  if (Store* const store = store_.get()) ListenTo(*store);
 }
 
 EventLoop::~EventLoop() {
-  store_.RemoveCommitListener(commit_listener_);
+  if (Store* const store = store_.get()) store->RemoveCommitListener(commit_listener_);
   context_.server.clients.fetch_sub(load_.load(), std::memory_order_relaxed);
 }
 
@@ -78,6 +78,10 @@ void EventLoop::Run() {
   StartAccepting();
   while (stop_.load(std::memory_order_acquire) == StopMode::kRunning) Turn(kForever);
   if (stop_.load(std::memory_order_acquire) == StopMode::kDrain) Drain();
+}
+
+void EventLoop::ListenTo(Store& store) {
+  commit_listener_ = store.AddCommitListener([this] { OnCommit(); });
 }
 
 void EventLoop::RequestStop(StopMode mode) {
@@ -105,11 +109,11 @@ void EventLoop::Turn(int timeout_ms) {
 // What the turn changed, and what was left of a batch that was too large for one commit.
 void EventLoop::CommitTurn() {
   const bool changed = context_.batch.TakeChanges() > 0;
-  if (waiting_.size() == clients_.size() && changed && store_.Commit()) {
+  if (waiting_.size() == clients_.size() && changed && store_->Commit()) {
     TouchWaiting();
     EndTurn();
   }
-  if (changed || context_.batch.TakeChanges() > 0) store_.RequestCommit();
+  if (changed || context_.batch.TakeChanges() > 0) store_->RequestCommit();
 }
 
 // How long may epoll_wait sleep?

@@ -22,7 +22,7 @@
 //
 // Ownership: the ServerContext, the listener and the vector of all loops outlive the loop. A Client
 // lives in clients_.
-// Thread rule: Run on one thread; RequestStop and Adopt from any.
+// Thread rule: Run on one thread; ListenTo, RequestStop and Adopt from any.
 #ifndef IDEM_SERVER_EVENT_LOOP_H_
 #define IDEM_SERVER_EVENT_LOOP_H_
 
@@ -64,6 +64,9 @@ class EventLoop {
 
   // Serves until RequestStop.
   void Run();
+  // The store is open: wakes the loop when something is committed. Once, before context.store is
+  // set.
+  void ListenTo(Store& store);
   void RequestStop(StopMode mode);
   // Takes over a connection that another loop has accepted.
   void Adopt(UniqueFd socket);
@@ -110,7 +113,7 @@ class EventLoop {
   void OnCommit();
 
   LoopContext context_;
-  Store& store_;
+  const OpenedStore& store_;
   const int listener_;
   const EventLoops& all_;
   UniqueFd epoll_;

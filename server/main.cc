@@ -1,4 +1,4 @@
-// idem-server: opens the store, serves it, and stops cleanly on SIGTERM or SIGINT.
+// idem-server: listens, opens the store, serves it, and stops cleanly on SIGTERM or SIGINT.
 //
 // Exit codes: 0 stopped; 1 the store or the port cannot be opened, or the log failed; 2 wrong
 // usage.
@@ -19,6 +19,7 @@
 #include "idem/store.h"
 #include "server/options.h"
 #include "server/server.h"
+#include "server/store_opening.h"
 #include "server/version.h"
 
 namespace idem::server {
@@ -111,6 +112,23 @@ class FailureAlarm {
   int listener_ = 0;
 };
 
+void TellLoading(const LoadingState& loading) {
+  if (loading.bytes_total.value() == 0) return;
+  Complain(absl::StrCat("loading: ", HumanBytes(loading.bytes_read.value()), " of ",
+                        HumanBytes(loading.bytes_total.value()), ", ", loading.records.value(),
+                        " records"));
+}
+
+// Tells once a second how far it is. False: a stop signal came first.
+bool AwaitOpening(const StoreOpening& opening, const LoadingState& loading,
+                  const UniqueFd& stop_signals) {
+  constexpr int kTellMs = 1000;
+  pollfd events[] = {{.fd = opening.done_fd(), .events = POLLIN, .revents = 0},
+                     {.fd = stop_signals.get(), .events = POLLIN, .revents = 0}};
+  while (poll(events, 2, kTellMs) <= 0) TellLoading(loading);
+  return events[0].revents != 0;
+}
+
 // Returns the exit code.
 int ServeUntilStopped(Server& server, Store& store, const UniqueFd& stop_signals,
                       const sigset_t& signals) {
@@ -144,16 +162,24 @@ int Main(std::span<const char* const> arguments) {
   sigset_t signals;
   const UniqueFd stop_signals = CatchStopSignals(&signals);
   FitFileLimit(&*options);
-  absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(options->store);
-  if (!store.ok()) {
-    Complain(absl::StrCat("cannot open the store: ", store.status().ToString()));
-    return kFailed;
-  }
-  absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(*options, store->get());
+  StoreOpening::Opened store = nullptr;  // outlives the server
+  absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(*options);
   if (!server.ok()) {
     Complain(std::string(server.status().message()));
     return kFailed;
   }
+  StoreOpening opening(options->store, &(*server)->loading());
+  if (!AwaitOpening(opening, (*server)->loading(), stop_signals)) {
+    // An open may be cut short anywhere, and there is no other way to end it at once.
+    Complain("stopped while loading");
+    _exit(0);
+  }
+  store = opening.Take();
+  if (!store.ok()) {
+    Complain(absl::StrCat("cannot open the store: ", store.status().ToString()));
+    return kFailed;
+  }
+  (*server)->Serve(store->get());
   WarnIfNotDurable(options->store);
   TellReady((*server)->context().options);
   return ServeUntilStopped(**server, **store, stop_signals, signals);

@@ -45,6 +45,11 @@ Server::~Server() {
   Join();
 }
 
+void Server::Serve(Store* store) {
+  for (const auto& loop : loops_) loop->ListenTo(*store);
+  context_.store.Set(store);
+}
+
 void Server::RequestStop(StopMode mode) {
   for (const auto& loop : loops_) loop->RequestStop(mode);
 }

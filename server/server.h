@@ -1,10 +1,11 @@
 // The running server: one listening socket, and one event loop a thread.
 //
-//   auto server = Server::Start(options, store.get());
+//   auto server = Server::Start(options);    // answers LOADING to what needs the store
+//   .. (*server)->Serve(store.get());
 //   .. (*server)->RequestStop(StopMode::kDrain); (*server)->Join();
 //
 // Ownership: the store outlives the server.
-// Thread rule: Start, Join and destruction on one thread; RequestStop from any.
+// Thread rule: Start, Serve, Join and destruction on one thread; RequestStop from any.
 #ifndef IDEM_SERVER_SERVER_H_
 #define IDEM_SERVER_SERVER_H_
 
@@ -24,8 +25,11 @@ namespace idem::server {
 
 class Server {
  public:
-  // Listens, and serves on its own threads when it returns.
-  static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options, Store* store);
+  // Listens, and answers on its own threads when it returns. `store` may come later.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options,
+                                                       Store* store = nullptr);
+  // From now on answers from `store`. Once, if Start was given none.
+  void Serve(Store* store);
   // Stops now.
   ~Server();
 
@@ -34,6 +38,7 @@ class Server {
   void Join();
 
   const ServerContext& context() const { return context_; }
+  LoadingState& loading() { return context_.loading; }
 
  private:
   Server(const ServerOptions& options, Store* store, UniqueFd listener);

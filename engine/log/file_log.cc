@@ -22,10 +22,11 @@ absl::Status CheckSegmentBytes(const Options& options) {
 
 }  // namespace
 
-absl::StatusOr<OpenedLog> OpenFileLog(const Options& options, const ReplayVisitor& visitor) {
+absl::StatusOr<OpenedLog> OpenFileLog(const Options& options, ReplaySink& sink,
+                                      const Store::OpenListener& listener) {
   absl::Status status = CheckSegmentBytes(options);
   if (!status.ok()) return status;
-  absl::StatusOr<RecoveredLog> recovered = RecoverLog(options, visitor);
+  absl::StatusOr<RecoveredLog> recovered = RecoverLog(options, sink, listener);
   if (!recovered.ok()) return recovered.status();
   const Manifest manifest = recovered->manifest->Get();
   const StoreClock clock = recovered->clock;

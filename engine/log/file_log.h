@@ -9,11 +9,12 @@
 
 #include "absl/status/statusor.h"
 #include "log/log.h"
+#include "log/replay_sink.h"
 
 namespace idem::engine {
 
 // Opens the log in options.directory, making both if there is none, and gives every record to
-// `visitor`. An open that is refused has changed no file but LOCK. Errors beside the visitor's own:
+// `sink`. An open that is refused has changed no file but LOCK. Errors beside the sink's own:
 //   kAlreadyExists       in use; says by whom
 //   kPermissionDenied    not allowed to read or write there
 //   kResourceExhausted   no space for the next segment, or no epoch is left
@@ -30,7 +31,8 @@ namespace idem::engine {
 //   * Release may call the listener, so it is called with no lock held, too.
 //   * Reserve says kNoSpace for what does not fit into one segment; it never will.
 //   * The destructor without Close leaves the files as a kill would.
-absl::StatusOr<OpenedLog> OpenFileLog(const Options& options, const ReplayVisitor& visitor);
+absl::StatusOr<OpenedLog> OpenFileLog(const Options& options, ReplaySink& sink,
+                                      const Store::OpenListener& listener = {});
 
 }  // namespace idem::engine
 

@@ -111,9 +111,6 @@ struct OpenedLog {
   bool created;  // the directory was new
 };
 
-// Given every record in LSN order during an open. Not OK stops the open with that status.
-using ReplayVisitor = std::function<absl::Status(const Image& image, Lsn lsn)>;
-
 }  // namespace idem::engine
 
 #endif  // IDEM_LOG_LOG_H_

@@ -10,8 +10,6 @@
 namespace idem::engine {
 namespace {
 
-constexpr uint64_t kWindowBytes = 1 << 20;
-
 absl::Status SizeChanged(const std::string& path, uint64_t size, uint64_t file_bytes) {
   return absl::DataLossError(absl::StrCat(path, ": offset ", std::min(size, file_bytes),
                                           ": the file has ", size, " bytes, the manifest says ",
@@ -22,7 +20,9 @@ absl::Status SizeChanged(const std::string& path, uint64_t size, uint64_t file_b
 
 SegmentReader::SegmentReader(std::unique_ptr<File> file, std::string path,
                              const ManifestSegment& segment)
-    : file_(std::move(file)), path_(std::move(path)), segment_(segment) {}
+    : window_(std::move(file), segment.file_bytes),
+      path_(std::make_shared<const std::string>(std::move(path))),
+      segment_(segment) {}
 
 absl::StatusOr<SegmentReader> SegmentReader::Open(FileSystem* file_system,
                                                   const std::string& directory,
@@ -43,12 +43,12 @@ absl::StatusOr<SegmentReader> SegmentReader::Open(FileSystem* file_system,
 }
 
 absl::Status SegmentReader::ReadHeader() {
-  const absl::StatusOr<std::string_view> block = View(0, kBlockBytes);
+  const absl::StatusOr<std::string_view> block = window_.View(0, kBlockBytes);
   if (!block.ok()) return block.status();
   if (IsZero(*block)) return absl::OkStatus();
   header_state_ = HeaderState::kDamaged;
   uint64_t chain = 0;
-  absl::StatusOr<SegmentHeader> header = DecodeSegmentHeader(path_, *block, &chain);
+  absl::StatusOr<SegmentHeader> header = DecodeSegmentHeader(*path_, *block, &chain);
   if (absl::IsDataLoss(header.status())) return absl::OkStatus();
   if (!header.ok()) return header.status();
   header_state_ = HeaderState::kValid;
@@ -56,24 +56,6 @@ absl::Status SegmentReader::ReadHeader() {
   end_.last_lsn = header_.first_lsn - 1;
   end_.chain = chain;
   return absl::OkStatus();
-}
-
-// Fewer bytes than asked for only at the end of the file.
-absl::StatusOr<std::string_view> SegmentReader::View(uint64_t offset, uint64_t length) {
-  const bool inside =
-      offset >= window_offset_ && offset + length <= window_offset_ + window_.size();
-  if (!inside) {
-    const uint64_t left = segment_.file_bytes - std::min(offset, segment_.file_bytes);
-    window_.resize(std::max(length, std::min(left, kWindowBytes)));
-    window_offset_ = offset;
-    const absl::StatusOr<size_t> read = file_->ReadAt(offset, window_.data(), window_.size());
-    if (!read.ok()) {
-      window_.clear();
-      return read.status();
-    }
-    window_.resize(*read);
-  }
-  return std::string_view(window_).substr(offset - window_offset_, length);
 }
 
 uint64_t SegmentReader::next_offset() const { return RoundUp(end_.offset, header_.alignment); }
@@ -95,12 +77,12 @@ bool SegmentReader::Follows(const BatchHeader& header, uint64_t offset) const {
 
 absl::StatusOr<std::optional<SegmentReader::ReadBatch>> SegmentReader::BatchAt(uint64_t offset) {
   if (offset + kBatchHeaderBytes > segment_.file_bytes) return std::nullopt;
-  absl::StatusOr<std::string_view> bytes = View(offset, kBatchHeaderBytes);
+  absl::StatusOr<std::string_view> bytes = window_.View(offset, kBatchHeaderBytes);
   if (!bytes.ok()) return bytes.status();
   BatchHeader header;
   if (!DecodeBatchHeader(*bytes, segment_.salt, segment_.number, header)) return std::nullopt;
   if (!Follows(header, offset)) return std::nullopt;
-  bytes = View(offset, kBatchHeaderBytes + header.payload_bytes);
+  bytes = window_.View(offset, kBatchHeaderBytes + header.payload_bytes);
   if (!bytes.ok()) return bytes.status();
   const std::string_view records = bytes->substr(kBatchHeaderBytes);
   if (records.size() != header.payload_bytes) return std::nullopt;
@@ -108,12 +90,18 @@ absl::StatusOr<std::optional<SegmentReader::ReadBatch>> SegmentReader::BatchAt(u
   if (!intact && !IDEM_BUG(records_not_hashed)) return std::nullopt;
   if (header.kind > BatchKind::kSeal) {
     return absl::FailedPreconditionError(absl::StrCat(
-        path_, ": offset ", offset, ": a batch of a kind that this version does not know"));
+        *path_, ": offset ", offset, ": a batch of a kind that this version does not know"));
   }
   end_.offset = offset + kBatchHeaderBytes + header.payload_bytes;
   end_.last_lsn = header.last_lsn();
   end_.chain = header.hash;
-  return ReadBatch{header, records};
+  return ReadBatch{header,
+                   {.records = records,
+                    .bytes = window_.TakeBuffer(),
+                    .record_count = header.record_count,
+                    .first_lsn = header.first_lsn,
+                    .path = path_,
+                    .offset = offset + kBatchHeaderBytes}};
 }
 
 absl::StatusOr<SegmentReader::Remains> SegmentReader::ReadRemains() {
@@ -121,13 +109,13 @@ absl::StatusOr<SegmentReader::Remains> SegmentReader::ReadRemains() {
   const bool valid = header_state_ == HeaderState::kValid;
   uint64_t offset = valid ? next_offset() : 0;
   while (offset < segment_.file_bytes) {
-    const absl::StatusOr<std::string_view> window = View(offset, kWindowBytes);
+    const absl::StatusOr<std::string_view> window = window_.View(offset, FileWindow::kBytes);
     if (!window.ok()) return window.status();
     if (window->empty()) break;
     ScanWindow(*window, offset, remains);
     // A header may lie across the end of the window: the next one begins a little earlier.
     const uint64_t length = window->size();
-    offset += length < kWindowBytes ? length : length - kBlockBytes;
+    offset += length < FileWindow::kBytes ? length : length - kBlockBytes;
   }
   return remains;
 }

@@ -18,8 +18,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "idem/file_system.h"
+#include "log/file_window.h"
 #include "log/log_format.h"
 #include "log/manifest.h"
+#include "log/replay_sink.h"
 
 namespace idem::engine {
 
@@ -29,7 +31,7 @@ class SegmentReader {
 
   struct ReadBatch {
     BatchHeader header;
-    std::string_view records;  // valid until the next call
+    RecordBlock block;
   };
 
   // What stands behind the last valid batch.
@@ -56,24 +58,21 @@ class SegmentReader {
   // Looks at all that is left of the file, for every header this segment could hold.
   absl::StatusOr<Remains> ReadRemains();
 
-  const std::string& path() const { return path_; }
+  const std::string& path() const { return *path_; }
 
  private:
   SegmentReader(std::unique_ptr<File> file, std::string path, const ManifestSegment& segment);
   absl::Status ReadHeader();
-  absl::StatusOr<std::string_view> View(uint64_t offset, uint64_t length);
   absl::StatusOr<std::optional<ReadBatch>> BatchAt(uint64_t offset);
   bool Follows(const BatchHeader& header, uint64_t offset) const;
   void ScanWindow(std::string_view window, uint64_t offset, Remains& remains) const;
 
-  std::unique_ptr<File> file_;
-  std::string path_;
+  FileWindow window_;
+  std::shared_ptr<const std::string> path_;
   ManifestSegment segment_;
   HeaderState header_state_ = HeaderState::kZero;
   SegmentHeader header_;
   SegmentEnd end_;
-  std::string window_;  // bytes of the file from window_offset_ on
-  uint64_t window_offset_ = 0;
 };
 
 }  // namespace idem::engine

@@ -22,11 +22,12 @@ constexpr uint64_t kSmallPart = 8;
 
 class Recovery {
  public:
-  Recovery(const Options& options, const ReplayVisitor& visitor)
+  Recovery(const Options& options, ReplaySink& sink, const Store::OpenListener& listener)
       : options_(options),
         files_(options.file_system),
         directory_(options.directory),
-        visitor_(visitor) {}
+        sink_(sink),
+        listener_(listener) {}
 
   absl::StatusOr<RecoveredLog> Run() {
     using Step = absl::Status (Recovery::*)();
@@ -46,6 +47,7 @@ class Recovery {
                         .next_number = NewestNumber() + 1,
                         .records = log_.records,
                         .torn_tails_cut = log_.torn ? 1u : 0u,
+                        .damaged_snapshots = log_.damaged_snapshots.size(),
                         .created = created_};
   }
 
@@ -72,7 +74,8 @@ class Recovery {
   const Options& options_;
   FileSystem* const files_;
   const std::string& directory_;
-  const ReplayVisitor& visitor_;
+  ReplaySink& sink_;
+  const Store::OpenListener& listener_;
   std::unique_ptr<DirectoryLock> lock_;
   std::set<uint64_t> numbers_;  // of all segment files
   Manifest manifest_;           // as it was found
@@ -168,7 +171,7 @@ absl::Status Recovery::CheckUnnamedSegment(uint64_t number) {
 }
 
 absl::Status Recovery::ReplayAll() {
-  absl::StatusOr<ReplayedLog> log = ReplayLog(files_, directory_, manifest_, visitor_);
+  absl::StatusOr<ReplayedLog> log = ReplayLog(files_, directory_, manifest_, sink_, listener_);
   if (!log.ok()) return log.status();
   log_ = *std::move(log);
   clock_ = StoreClock(options_.clock, IDEM_BUG(time_not_recovered) ? 1 : log_.store_ms + 1);
@@ -179,7 +182,7 @@ absl::Status Recovery::ReplayAll() {
 absl::Status Recovery::PlanTail() {
   std::vector<ReplayedSegment>& segments = log_.segments;
   size_t kept = segments.size();
-  while (kept > 0) {
+  while (kept > 0 && !segments[kept - 1].skipped) {
     const uint64_t bytes = tail_.record_bytes + segments[kept - 1].record_bytes;
     if (bytes > SegmentBytes(options_) / kSmallPart) break;
     tail_.record_bytes = bytes;
@@ -271,6 +274,10 @@ absl::Status Recovery::CommitManifest() {
   absl::Status status = manifest_file_->Commit([&](Manifest& manifest) {
     manifest.epoch = header.epoch;
     manifest.segments = segments;
+    std::erase_if(manifest.snapshots, [this](const ManifestSnapshot& snapshot) {
+      const auto& damaged = log_.damaged_snapshots;
+      return std::find(damaged.begin(), damaged.end(), snapshot) != damaged.end();
+    });
     manifest.clean_stop_lsn = 0;
     Stamp(manifest, log_.last_lsn, clock_);
   });
@@ -299,8 +306,9 @@ void Stamp(Manifest& manifest, Lsn durable_lsn, const StoreClock& clock) {
   manifest.boot_id = clock.source().BootId();
 }
 
-absl::StatusOr<RecoveredLog> RecoverLog(const Options& options, const ReplayVisitor& visitor) {
-  return Recovery(options, visitor).Run();
+absl::StatusOr<RecoveredLog> RecoverLog(const Options& options, ReplaySink& sink,
+                                        const Store::OpenListener& listener) {
+  return Recovery(options, sink, listener).Run();
 }
 
 }  // namespace idem::engine

@@ -3,12 +3,14 @@
 //
 //   1  lock the directory
 //   2  read the manifest (a new directory gets one, without segments); raise the epoch in memory
-//   3  replay all records and judge the end (log_replay.h)       up to here nothing was changed
+//   3  load the newest whole snapshot, replay the records behind it and judge the end
+//      (log_replay.h)                                            up to here nothing was changed
 //   4  make the next segment: the untouched spare, or a new file
 //   5  copy the tail into it and sync: everything that is not proved durable (what was read may
 //      stand in the page cache only), and the last segments whole if they hold little, so that
 //      many restarts do not leave many nearly empty files
-//   6  write the manifest: new segment, new epoch, ends of the others. From here on it counts
+//   6  write the manifest: new segment, new epoch, ends of the others; a damaged snapshot is not
+//      named any more. From here on it counts
 //   7  remove the files that it no longer names
 //
 // Thread rule: plain function.
@@ -23,6 +25,7 @@
 #include "idem/file_system.h"
 #include "log/log.h"
 #include "log/manifest.h"
+#include "log/replay_sink.h"
 #include "log/segment_writer.h"
 
 namespace idem::engine {
@@ -37,11 +40,13 @@ struct RecoveredLog {
   uint64_t next_number = 0;  // of the next segment to be made
   uint64_t records = 0;
   uint64_t torn_tails_cut = 0;
+  uint64_t damaged_snapshots = 0;
   bool created = false;
 };
 
 // Errors as OpenFileLog.
-absl::StatusOr<RecoveredLog> RecoverLog(const Options& options, const ReplayVisitor& visitor);
+absl::StatusOr<RecoveredLog> RecoverLog(const Options& options, ReplaySink& sink,
+                                        const Store::OpenListener& listener);
 
 // Bytes of the segments that this store makes.
 uint64_t SegmentBytes(const Options& options);

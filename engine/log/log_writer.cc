@@ -12,6 +12,7 @@ constexpr int kTokenCounterBits = 32;
 LogStats WhatRecoveryTells(const RecoveredLog& recovered, const ManifestFile& manifest) {
   LogStats stats;
   stats.torn_tails_cut = recovered.torn_tails_cut;
+  stats.damaged_snapshots = recovered.damaged_snapshots;
   stats.records_recovered = recovered.records;
   stats.salvages = manifest.Get().salvages;
   return stats;

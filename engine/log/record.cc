@@ -265,6 +265,16 @@ void EncodeRecord(const Image& image, std::string& to) {
   to.resize(static_cast<size_t>(EncodeRecord(image, to.data() + start) - to.data()));
 }
 
+bool FindRecord(std::string_view bytes, std::string_view& record, std::string_view& key) {
+  if (bytes.size() < kRecordHeadBytes) return false;
+  const uint32_t length = Load<uint32_t>(bytes.data());
+  const size_t key_bytes = Load<uint16_t>(bytes.data() + kRecordHeadBytes - sizeof(uint16_t));
+  if (length > bytes.size() || length < kRecordHeadBytes + key_bytes) return false;
+  record = bytes.substr(0, length);
+  key = bytes.substr(kRecordHeadBytes, key_bytes);
+  return true;
+}
+
 absl::StatusOr<size_t> DecodeRecord(std::string_view bytes, Image& image) {
   if (bytes.size() < kRecordHeadBytes) return Refused("it ends within its head");
   const uint32_t length = Load<uint32_t>(bytes.data());

@@ -46,6 +46,9 @@ char* EncodeRecord(const Image& image, char* to);
 char* EncodeRecordHead(const Image& image, char* to);
 void EncodeRecord(const Image& image, std::string& to);
 
+// The record at the front of `bytes` and its key, without a look at anything else. False: their
+// lengths cannot be.
+bool FindRecord(std::string_view bytes, std::string_view& record, std::string_view& key);
 // Reads the record at the front of `bytes`; `image` views them. Returns its length.
 absl::StatusOr<size_t> DecodeRecord(std::string_view bytes, Image& image);
 

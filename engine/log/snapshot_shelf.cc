@@ -22,7 +22,17 @@ Lsn CoversOf(const Manifest& manifest, size_t slot) {
   return slot < manifest.snapshots.size() ? manifest.snapshots[slot].covers : 0;
 }
 
-// How many segments, from the first, hold nothing that has not expired.
+// How many segments, from the first, hold nothing behind `covers`.
+size_t CountCovered(const Manifest& manifest, Lsn covers) {
+  size_t count = 0;
+  for (const ManifestSegment& segment : manifest.segments) {
+    if (segment.state != SegmentState::kClosed || segment.end.last_lsn > covers) break;
+    ++count;
+  }
+  return count;
+}
+
+// .. hold nothing that has not expired.
 size_t CountExpired(const Manifest& manifest, int64_t now_ms) {
   size_t count = 0;
   for (const ManifestSegment& segment : manifest.segments) {
@@ -92,6 +102,7 @@ absl::Status SnapshotShelf::Publish(SnapshotWriter& writer, const LogExtent& log
   Drop drop;
   drop.snapshots_kept = kSnapshotsKept;
   drop.forgotten_lsn = manifest.forgotten_lsn;
+  drop.SetSegments(manifest, CountCovered(manifest, CoversOf(manifest, 0)));
   status = Commit(drop, &snapshot, log.synced);
   if (!status.ok()) return status;
   MutexLock lock(mutex_);

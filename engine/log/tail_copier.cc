@@ -44,12 +44,12 @@ class Copier {
   }
 
   absl::Status Add(const ReadBatch& from, int64_t latest_deadline_ms) {
-    if (!batch_->HasRoomForEncoded(from.records.size())) {
+    if (!batch_->HasRoomForEncoded(from.block.records.size())) {
       absl::Status status = Flush();
       if (!status.ok()) return status;
-      MakeRoomFor(from.records.size());
+      MakeRoomFor(from.block.records.size());
     }
-    batch_->AddEncoded(from.records, from.header.record_count, latest_deadline_ms);
+    batch_->AddEncoded(from.block.records, from.header.record_count, latest_deadline_ms);
     return absl::OkStatus();
   }
 

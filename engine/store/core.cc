@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <thread>
 
 #include "absl/cleanup/cleanup.h"
 #include "base/check.h"
 #include "log/file_log.h"
 #include "log/memory_log.h"
 #include "log/record.h"
+#include "store/loader.h"
 #include "store/open_options.h"
 
 namespace idem::engine {
@@ -44,6 +46,13 @@ int64_t GraceMs(const Options& options) {
   return options.restart_grace_ms == -1 ? options.default_lease_ms : options.restart_grace_ms;
 }
 
+// More would wait for the disk.
+size_t LoadingThreads(const Options& options) {
+  constexpr size_t kThreadsMax = 8;
+  if (options.background == Background::kManual) return 0;
+  return std::clamp<size_t>(std::thread::hardware_concurrency(), 1, kThreadsMax);
+}
+
 }  // namespace
 
 Core::Core(const Options& options)
@@ -63,11 +72,12 @@ Core::~Core() {
   if (log_ != nullptr) log_->Close().IgnoreError();  // a failed log has told so before
 }
 
-absl::StatusOr<std::unique_ptr<Core>> Core::Open(const Options& options) {
+absl::StatusOr<std::unique_ptr<Core>> Core::Open(const Options& options,
+                                                 const Store::OpenListener& listener) {
   absl::Status status = ValidateOptions(options);
   if (!status.ok()) return status;
   std::unique_ptr<Core> core(new Core(options));
-  status = core->OpenLog();
+  status = core->OpenLog(listener);
   if (!status.ok()) return status;
   core->housekeeper_ = std::make_unique<Housekeeper>(core.get(), options.background);
   core->snapshotter_ = std::make_unique<Snapshotter>(core->options_, core->log_.get(),
@@ -75,15 +85,11 @@ absl::StatusOr<std::unique_ptr<Core>> Core::Open(const Options& options) {
   return core;
 }
 
-absl::Status Core::OpenLog() {
-  const auto apply = [this](const Image& image, Lsn lsn) {
-    pool_.Refill();
-    const uint64_t hash = HashOf(image.key);
-    return StripeOf(hash).Apply(static_cast<uint32_t>(hash), image, lsn);
-  };
+absl::Status Core::OpenLog(const Store::OpenListener& listener) {
+  Loader loader({&shared_, &table_secret_, &stripes_}, LoadingThreads(options_));
   absl::StatusOr<OpenedLog> opened = options_.durability == Durability::kMemory
                                          ? OpenMemoryLog(options_)
-                                         : OpenFileLog(options_, apply);
+                                         : OpenFileLog(options_, loader, listener);
   if (!opened.ok()) return opened.status();
   log_ = std::move(opened->log);
   log_->SetListener([this] { NotifyListeners(); });

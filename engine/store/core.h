@@ -21,6 +21,7 @@
 #include "idem/store.h"
 #include "log/log.h"
 #include "store/housekeeper.h"
+#include "store/load_share.h"
 #include "store/memory_meter.h"
 #include "store/page_pool.h"
 #include "store/snapshotter.h"
@@ -31,7 +32,8 @@ namespace idem::engine {
 
 class Core {
  public:
-  static absl::StatusOr<std::unique_ptr<Core>> Open(const Options& options);
+  static absl::StatusOr<std::unique_ptr<Core>> Open(const Options& options,
+                                                    const Store::OpenListener& listener);
   ~Core();
 
   // As in idem/store.h.
@@ -65,11 +67,10 @@ class Core {
   struct Transaction;
 
   explicit Core(const Options& options);
-  absl::Status OpenLog();
+  absl::Status OpenLog(const Store::OpenListener& listener);
 
   uint64_t HashOf(std::string_view key) const { return KeyedHash64(table_secret_, key); }
-  size_t StripeIndexOf(uint64_t hash) const { return (hash >> 32) & (stripes_.size() - 1); }
-  Stripe& StripeOf(uint64_t hash) { return *stripes_[StripeIndexOf(hash)]; }
+  Stripe& StripeOf(uint64_t hash) { return *stripes_[StripeIndexOf(hash, stripes_.size())]; }
   Moment Now() const;
   size_t ExecuteAppending(std::span<const Request> requests, std::span<Reply> replies);
   size_t ExecuteBatch(std::span<const Request> requests, std::span<Reply> replies, Log::Room room);
@@ -96,7 +97,7 @@ class Core {
   int64_t grace_end_ms_ = 0;
   std::unique_ptr<Log> log_;
   std::unique_ptr<TokenSource> tokens_;
-  std::vector<std::unique_ptr<Stripe>> stripes_;
+  Stripes stripes_;
 
   struct Listener {
     int id;

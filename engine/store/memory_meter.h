@@ -20,6 +20,9 @@ class MemoryMeter {
   class Share {
    public:
     explicit Share(MemoryMeter* meter) : meter_(meter) {}
+    ~Share() { meter_->used_.fetch_sub(told_, std::memory_order_relaxed); }
+    Share(const Share&) = delete;
+    Share& operator=(const Share&) = delete;
     void Add(size_t bytes) { Tell(static_cast<int64_t>(bytes)); }
     void Subtract(size_t bytes) { Tell(-static_cast<int64_t>(bytes)); }
     // What it stands for, told or not.

@@ -80,8 +80,9 @@ Request BeginRequest(std::string_view key, const Fingerprint& fingerprint,
 Store::Store(std::unique_ptr<engine::Core> core) : core_(std::move(core)) {}
 Store::~Store() = default;
 
-absl::StatusOr<std::unique_ptr<Store>> Store::Open(const Options& options) {
-  absl::StatusOr<std::unique_ptr<engine::Core>> core = engine::Core::Open(options);
+absl::StatusOr<std::unique_ptr<Store>> Store::Open(const Options& options,
+                                                   const OpenListener& listener) {
+  absl::StatusOr<std::unique_ptr<engine::Core>> core = engine::Core::Open(options, listener);
   if (!core.ok()) return core.status();
   return std::unique_ptr<Store>(new Store(*std::move(core)));
 }

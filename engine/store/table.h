@@ -53,6 +53,11 @@ class Table {
   template <typename Matches>
   Slot* Find(uint32_t hash, Matches&& matches) const;
 
+  // Has the line fetched that Find looks at first.
+  void Prefetch(uint32_t hash) const {
+    if (!directory_.empty()) __builtin_prefetch(SegmentOf(hash) + HomeOf(hash), 1);
+  }
+
   // `ref` must not be in the table. False: no memory, nothing changed.
   bool Insert(uint32_t hash, Ref ref);
   // Must be there.

@@ -93,7 +93,7 @@ void Core::PrepareAll(std::span<const Request> requests, Transaction& transactio
     const uint64_t hash = HashOf(request.key);
     transaction.calls[transaction.size] = Prepare(request, hash, Log::Room::kGranted);
     transaction.stripe_of[transaction.size] = &StripeOf(hash);
-    transaction.stripes[transaction.size] = StripeIndexOf(hash);
+    transaction.stripes[transaction.size] = StripeIndexOf(hash, stripes_.size());
     ++transaction.size;
   }
   const auto begin = transaction.stripes.begin();

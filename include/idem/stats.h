@@ -22,10 +22,11 @@ struct LogStats {
   uint64_t segment_bytes = 0;  // their sizes together, the spare included
   int64_t last_sync_us = 0;
   int64_t worst_sync_us = 0;
-  bool spare_ready = false;     // the reserve for a full disk stands by
-  bool disk_full = false;       // claims are refused
-  bool failed = false;          // a write or sync failed: the store must be opened anew
-  uint64_t torn_tails_cut = 0;  // at this open
+  bool spare_ready = false;        // the reserve for a full disk stands by
+  bool disk_full = false;          // claims are refused
+  bool failed = false;             // a write or sync failed: the store must be opened anew
+  uint64_t torn_tails_cut = 0;     // at this open
+  uint64_t damaged_snapshots = 0;  // at this open; an older one was used, or the log alone
   uint64_t records_recovered = 0;
   uint32_t salvages = 0;    // in the life of the directory: data was lost, and an operator went on
   uint64_t kept_bytes = 0;  // of the log: full files, and what is written of the one in use
@@ -60,6 +61,13 @@ struct Stats {
   uint64_t refused_for_memory = 0;
   uint64_t refused_for_disk = 0;
   LogStats log;
+};
+
+// How far Store::Open has come with reading what the store holds.
+struct OpenProgress {
+  uint64_t bytes_read = 0;
+  uint64_t bytes_total = 0;
+  uint64_t records = 0;
 };
 
 }  // namespace idem

@@ -48,7 +48,10 @@ class Store {
   // Errors: kInvalidArgument (an option, named), kAlreadyExists (the directory is in use; says by
   // whom), kPermissionDenied, kResourceExhausted (no space), kDataLoss (damage in data known
   // durable: names file and offset, nothing was changed), kFailedPrecondition (a newer format).
-  static absl::StatusOr<std::unique_ptr<Store>> Open(const Options& options);
+  // `listener` is told about once a MiB how far the reading has come, on the calling thread.
+  using OpenListener = std::function<void(const OpenProgress&)>;
+  static absl::StatusOr<std::unique_ptr<Store>> Open(const Options& options,
+                                                     const OpenListener& listener = {});
   // Commits what was appended and marks a clean stop. What runs stays claimed.
   ~Store();
   Store(const Store&) = delete;

@@ -86,9 +86,30 @@ void Memory(const Facts& facts, std::string& text) {
   Line(text, "maxmemory_policy", "noeviction");
 }
 
+// The fields, and how they are reckoned, are those of Redis.
+void TellLoading(const ServerContext& server, std::string& text) {
+  const uint64_t loaded = server.loading.bytes_read.value();
+  const uint64_t total = std::max(loaded, server.loading.bytes_total.value());
+  const int64_t up_ms = server.clock().BootMs() - server.started_boot_ms;
+  const double seconds = static_cast<double>(up_ms) / 1000;
+  const double eta =
+      seconds * static_cast<double>(total - loaded) / static_cast<double>(loaded + 1);
+  Line(text, "loading_start_time", (server.clock().WallMs() - up_ms) / 1000);
+  Line(text, "loading_total_bytes", total);
+  Line(text, "loading_loaded_bytes", loaded);
+  Line(text, "loading_loaded_perc",
+       absl::StrFormat("%.2f", 100.0 * static_cast<double>(loaded) /
+                                   static_cast<double>(std::max<uint64_t>(total, 1))));
+  Line(text, "loading_eta_seconds", loaded == 0 ? 1 : static_cast<int64_t>(eta));
+  Line(text, "loading_records", server.loading.records.value());
+}
+
 void Persistence(const Facts& facts, std::string& text) {
   const LogStats& log = facts.store.log;
-  Line(text, "loading", 0);
+  const bool is_loading = facts.server.store.get() == nullptr;
+  Line(text, "loading", is_loading ? 1 : 0);
+  Line(text, "async_loading", 0);
+  if (is_loading) TellLoading(facts.server, text);
   Line(text, "rdb_changes_since_last_save",
        log.appended - std::min(log.appended, log.snapshot_lsn));
   Line(text, "rdb_bgsave_in_progress", log.snapshot_running ? 1 : 0);
@@ -149,6 +170,7 @@ void TellLog(const LogStats& log, std::string& text) {
   Line(text, "disk_full", log.disk_full ? 1 : 0);
   Line(text, "log_failed", log.failed ? 1 : 0);
   Line(text, "torn_tails_cut", log.torn_tails_cut);
+  Line(text, "damaged_snapshots", log.damaged_snapshots);
   Line(text, "records_recovered", log.records_recovered);
   Line(text, "salvages", log.salvages);
 }
@@ -206,6 +228,14 @@ constexpr struct {
     {"Idem", Idem},        {"Keyspace", Keyspace},
 };
 
+// All that is known of a store that is not open yet.
+Stats LimitsOf(const Options& options) {
+  Stats stats;
+  stats.durability = options.durability;
+  stats.memory_limit_bytes = options.memory_limit_bytes;
+  return stats;
+}
+
 bool Wanted(std::string_view section, Arguments named) {
   if (named.empty()) return true;
   return std::any_of(named.begin(), named.end(), [section](std::string_view name) {
@@ -217,7 +247,9 @@ bool Wanted(std::string_view section, Arguments named) {
 }  // namespace
 
 std::string InfoText(const ServerContext& server, Arguments sections) {
-  const Facts facts = {server, server.store->GetStats(), Sum(server)};
+  const Store* const store = server.store.get();
+  const Facts facts = {
+      server, store == nullptr ? LimitsOf(server.options.store) : store->GetStats(), Sum(server)};
   std::string text;
   for (const auto& [name, tell] : kSections) {
     if (!Wanted(name, sections)) continue;

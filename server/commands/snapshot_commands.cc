@@ -26,9 +26,10 @@ void RunBgsave(Call& call, RespWriter& out) {
   Start(call, running ? "Background saving scheduled" : "Background saving started", out);
 }
 
-// Without a snapshot: when the server started, as Redis does.
+// Without a snapshot, and while the store is being opened: when the server started, as Redis does.
 void RunLastsave(Call& call, RespWriter& out) {
-  const int64_t taken_ms = call.server.store->GetStats().log.snapshot_unix_ms;
+  const Store* const store = call.server.store.get();
+  const int64_t taken_ms = store == nullptr ? 0 : store->GetStats().log.snapshot_unix_ms;
   const Clock& clock = call.server.clock();
   const int64_t started_ms = clock.WallMs() - (clock.BootMs() - call.server.started_boot_ms);
   out.Integer((taken_ms != 0 ? taken_ms : started_ms) / 1000);

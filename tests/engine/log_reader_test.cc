@@ -63,7 +63,7 @@ class LogReaderTest : public testing::Test {
     while (true) {
       const auto batch = reader.Next();
       if (!batch.ok() || !batch->has_value()) return payloads;
-      payloads.emplace_back((*batch)->records);
+      payloads.emplace_back((*batch)->block.records);
     }
   }
 

@@ -152,6 +152,7 @@ void RunWithRestarts(uint64_t seed, Durability durability) {
     if (testing::Test::HasFailure()) return;
     both.CompareAll(100);
   }
+  EXPECT_GT(both.snapshots(), 1u);
 }
 
 TEST(ModelTest, RestartsAlways) {

@@ -79,6 +79,7 @@ TEST_F(SnapshotShelfTest, KeepsTwoAndTheLogBehindTheOlder) {
     EXPECT_EQ(manifest.snapshots[0].covers, newest);
     if (i > 0) {
       EXPECT_EQ(manifest.snapshots[1].covers, before);
+      EXPECT_GT(manifest.segments[0].end.last_lsn, before) << "one that nobody needs";
     }
     CheckDirectory();
     EXPECT_EQ(test_.Segments().size(), manifest.segments.size());
@@ -100,13 +101,13 @@ TEST_F(SnapshotShelfTest, NothingNewNeedsNoSnapshot) {
 TEST_F(SnapshotShelfTest, IsPublishedOnlyBehindTheSync) {
   for (const Durability durability :
        {Durability::kAlways, Durability::kInterval, Durability::kOs}) {
+    test_.options.directory = "store" + std::to_string(static_cast<int>(durability));
+    test_.appended.clear();
     Open(durability);
     ASSERT_NE(test_.AppendSome(), 0u);
     ASSERT_LT(log_->synced(), test_.LastAppended());
     ASSERT_TRUE(TakeSnapshot().ok());
     EXPECT_GE(log_->synced(), ReadManifest().snapshots[0].highest_lsn);
-    Reopen();
-    EXPECT_GE(test_.last_recovered, ReadManifest().snapshots[0].highest_lsn);
   }
 }
 
@@ -195,6 +196,7 @@ TEST_F(SnapshotShelfTest, DueByTheLogsLength) {
   Grow(2 * segment);
   EXPECT_TRUE(log_->SnapshotDue(0));
   ASSERT_TRUE(TakeSnapshot().ok());
+  EXPECT_LT(log_->stats().kept_bytes, kept);
 }
 
 TEST_F(SnapshotShelfTest, DropsWhatHasExpiredAsAWhole) {
@@ -242,15 +244,10 @@ TEST_F(SnapshotShelfTest, ASnapshotThatHoldsSomethingKeepsTheLogBehindIt) {
 TEST_F(SnapshotShelfTest, WhatIsNotNamedIsRemovedAtTheNextOpen) {
   Open();
   Grow(4000);
-  ASSERT_TRUE(TakeSnapshot().ok());
-  const std::string named = SnapshotPath("", test_.LastAppended()).substr(1);
   test_.Damage("snap-0000000000000777.snap", "left behind");
-  test_.Damage(named + ".tmp", "left behind");
+  test_.Damage("snap-0000000000000778.snap.tmp", "left behind");
   Reopen();
-  const auto files = test_.Files();
-  EXPECT_TRUE(files.contains(named));
-  EXPECT_FALSE(files.contains(named + ".tmp"));
-  EXPECT_FALSE(files.contains("snap-0000000000000777.snap"));
+  for (const auto& [name, contents] : test_.Files()) EXPECT_FALSE(name.starts_with("snap-"));
 }
 
 }  // namespace

@@ -61,6 +61,13 @@ class StoreSnapshotTest : public StoreTest {
     });
     return names;
   }
+  uint64_t DiskBytes() {
+    uint64_t bytes = 0;
+    for (const std::string& name : Files("")) {
+      bytes += *(*files_.Open("/store/" + name, OpenMode::kRead))->Size();
+    }
+    return bytes;
+  }
   ReadSnapshot ReadNewest() {
     return engine::ReadSnapshotFile(
         *files_.Read(engine::SnapshotPath("/store", log().snapshot_lsn)));
@@ -157,6 +164,26 @@ TEST_F(StoreSnapshotTest, TakenWhenTheLogHasGrown) {
   EXPECT_FALSE(log().snapshot_running);
 }
 
+// Files stay under five times what lives and four segments, whatever is written.
+TEST_F(StoreSnapshotTest, TheDiskStaysBounded) {
+  std::mt19937_64 random(1);
+  uint64_t highest = 0;
+  const auto run = [&](int rounds, uint64_t keys) {
+    for (int i = 0; i < rounds; ++i) {
+      Put("key" + std::to_string(random() % keys), std::string(random() % 3'000, 'v'));
+      StepLog();
+      StepSnapshot();
+      const uint64_t bound = 5 * store_->GetStats().memory_bytes + 4 * options_.segment_bytes;
+      highest = std::max(highest, DiskBytes() * 100 / bound);
+    }
+  };
+  run(4'000, 200);
+  EXPECT_GT(log().snapshots, 10u);
+  run(2'000, 20);
+  EXPECT_LE(highest, 100u) << "percent of the bound";
+  EXPECT_EQ(Files("snap-", ".snap").size(), 2u);
+}
+
 // With everything expiring there is never anything to copy.
 TEST_F(StoreSnapshotTest, WhatExpiresNeedsNoSnapshot) {
   for (int i = 0; i < 3'000; ++i) {
@@ -208,6 +235,51 @@ TEST_F(StoreSnapshotTest, AFailureHurtsNobodyAndIsTriedAgainLater) {
   EXPECT_TRUE(absl::IsResourceExhausted(store_->Snapshot()));
   EXPECT_TRUE(Files("snap-", ".tmp").empty());
   EXPECT_TRUE(store_->Snapshot().ok());
+}
+
+// Nothing of the log's beginning is left: what comes back is a snapshot, and the log behind it. One
+// damaged snapshot is harmless, because the log goes back to the older one.
+TEST_F(StoreSnapshotTest, ComesBackAfterAPowerCut) {
+  options_.durability = Durability::kAlways;
+  for (const bool damaged : {false, true}) {
+    options_.directory = damaged ? "/damaged" : "/whole";
+    Open();
+    std::map<std::string, std::string> wanted;
+    for (size_t i = 0; i < 3'000; ++i) {
+      const std::string key = "key" + std::to_string(i * 7 % 900);
+      wanted[key] = std::string(i % 300, 'v');
+      Put(key, wanted[key]);
+      if (i % 5 == 4) {
+        wanted.erase("key" + std::to_string(i % 900));
+        Remove("key" + std::to_string(i % 900));
+      }
+      if (i % 50 == 0) StepLog();
+      if (i % 700 == 400) {
+        EXPECT_TRUE(store_->Snapshot().ok());
+      }
+    }
+    StepLog();
+    EXPECT_FALSE(files_.Read(options_.directory + "/wal-0000000000000001.log").ok());
+    const Lsn covers = log().snapshot_lsn;
+    EXPECT_LT(covers, log().appended);
+    files_.Crash();
+    files_.FailCall(1, absl::UnavailableError("power cut"), /*keep_failing=*/true);
+    store_.reset();
+    files_.FailCall(0, absl::OkStatus());
+    if (damaged) files_.Overwrite(engine::SnapshotPath(options_.directory, covers), "rot");
+    Open();
+    std::map<std::string, std::string> found;
+    for (uint64_t cursor = 0, more = 1; more != 0; more = cursor) {
+      cursor = store_->Scan(cursor, 100,
+                            [&](const Store::Entry& entry) { found[std::string(entry.key)] = ""; });
+    }
+    for (auto& [key, value] : found) {
+      Request get = Ask(Op::kGet, key);
+      get.want_value = true;
+      value = Execute(get).response.bytes();
+    }
+    EXPECT_EQ(found, wanted);
+  }
 }
 
 TEST_F(StoreSnapshotTest, AClosedStoreLeavesNoHalfOne) {

@@ -195,6 +195,8 @@ void StoreBesideModel::StepSome() {
   if (random_.OneIn(3)) store_->Step(Store::StepKind::kCommit);
   if (random_.OneIn(3)) store_->Step(Store::StepKind::kPrepareSegment);
   if (random_.OneIn(4)) ScanOneStep();
+  if (random_.OneIn(30)) store_->StartSnapshot().IgnoreError();  // none in memory mode
+  if (random_.OneIn(2)) store_->Step(Store::StepKind::kSnapshot);
 }
 
 void StoreBesideModel::CommitAll() {

@@ -46,6 +46,8 @@ class StoreBesideModel {
 
   Store& store() { return *store_; }
   Model& model() { return model_; }
+  // Of the stores that were ended.
+  uint64_t snapshots() const { return snapshots_; }
   int64_t Count(Outcome outcome) const { return outcomes_[static_cast<size_t>(outcome)]; }
 
  private:
@@ -86,6 +88,7 @@ class StoreBesideModel {
   Lsn last_lsn_ = 0;
   std::map<std::string, LastChange, std::less<>> last_changes_;
   int64_t outcomes_[32] = {};
+  uint64_t snapshots_ = 0;
   std::deque<std::pair<std::string, std::string>> history_;  // key, what was asked and told
 
   // A walk that goes on while the table changes.

@@ -52,6 +52,7 @@ void StoreBesideModel::Restart(End end) {
     if (random_.OneIn(4)) CommitAll();
     if (store_->committed() >= last_lsn_ || end == End::kClosed) states = {model_};
   }
+  snapshots_ += store_->GetStats().log.snapshots;
   const int64_t ended_ms = model_.now_ms();
   end == End::kClosed ? store_.reset() : KillStore();
   clock_.Advance(random_.Pick(30 * 24 * kHourMs));
