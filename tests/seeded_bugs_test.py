@@ -48,7 +48,12 @@ BUGS = {
     "snapshot_not_synced": ("a snapshot is renamed before it is synced", SNAPSHOT + ":" + CRASH),
     "live_segment_dropped": ("a segment is dropped by age though a record in it lives",
                              SNAPSHOT + ":" + CRASH),
+    "log_dropped_too_early": ("the log is dropped behind the newest snapshot, not the older one",
+                              SNAPSHOT),
     # opening
+    "older_snapshot_not_tried": ("a damaged snapshot refuses the open though an older one is whole",
+                                 SNAPSHOT),
+    "missing_log_accepted": ("the log need not reach back to the snapshot", SNAPSHOT),
     "epoch_not_raised": ("an open gives the last life's tokens again", CRASH),
     "time_not_recovered": ("store time starts at 1 again", LOG_CRASH),
     "tail_not_copied": ("the unproven tail stays in the page cache only", CRASH),

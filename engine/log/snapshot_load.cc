@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/seeded_bug.h"
 #include "log/snapshot_reader.h"
 
 namespace idem::engine {
@@ -55,7 +56,7 @@ absl::StatusOr<LoadedSnapshot> LoadNewestSnapshot(FileSystem* file_system,
       result.loaded = snapshot;
       return result;
     }
-    if (!MeansDamage(status)) return status;
+    if (!MeansDamage(status) || IDEM_BUG(older_snapshot_not_tried)) return status;
     sink.Clear();
     result.damaged.push_back(snapshot);
     if (result.first_damage.ok()) result.first_damage = std::move(status);

@@ -102,7 +102,8 @@ absl::Status SnapshotShelf::Publish(SnapshotWriter& writer, const LogExtent& log
   Drop drop;
   drop.snapshots_kept = kSnapshotsKept;
   drop.forgotten_lsn = manifest.forgotten_lsn;
-  drop.SetSegments(manifest, CountCovered(manifest, CoversOf(manifest, 0)));
+  const Lsn covers = IDEM_BUG(log_dropped_too_early) ? snapshot.covers : CoversOf(manifest, 0);
+  drop.SetSegments(manifest, CountCovered(manifest, covers));
   status = Commit(drop, &snapshot, log.synced);
   if (!status.ok()) return status;
   MutexLock lock(mutex_);

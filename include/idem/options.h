@@ -14,7 +14,7 @@ namespace idem {
 
 // What an answer is worth (README, "Guarantees").
 enum class Durability : uint8_t {
-  kAlways,    // leaves after the fdatasync that covers what it says
+  kAlways,    // leaves when what it says is on the disk
   kInterval,  // leaves when written to the system; synced every sync_interval_ms
   kOs,        // leaves when written to the system; synced when the system likes
   kMemory,    // no log: everything is gone at close
