@@ -46,7 +46,7 @@ absl::Status SnapshotReader::ReadHeader() {
 
 absl::StatusOr<std::string_view> SnapshotReader::Read(uint64_t length) {
   if (length > wanted_.bytes - offset_) return Damaged("the snapshot ends within a block");
-  const absl::StatusOr<std::string_view> bytes = window_.View(offset_, length);
+  absl::StatusOr<std::string_view> bytes = window_.View(offset_, length);
   if (bytes.ok() && bytes->size() != length) return Damaged("the snapshot ends within a block");
   return bytes;
 }

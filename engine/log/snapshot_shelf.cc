@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/seeded_bug.h"
 #include "log/log_recovery.h"
@@ -53,7 +54,7 @@ void RemoveUnnamedSnapshots(FileSystem* file_system, const std::string& director
     const std::optional<Lsn> covers = SnapshotCovers(name);
     if (!covers.has_value()) continue;
     if (Names(manifest, *covers) && !name.ends_with(".tmp")) continue;
-    file_system->Remove(directory + "/" + name).IgnoreError();
+    file_system->Remove(absl::StrCat(directory, "/", name)).IgnoreError();
   }
 }
 
