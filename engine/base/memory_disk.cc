@@ -158,7 +158,7 @@ int MemoryDisk::SyncDirectory(std::string_view path) {
   return 0;
 }
 
-void MemoryDisk::Put(std::string_view path, std::string contents) {
+void MemoryDisk::Put(std::string_view path, std::string_view contents) {
   Place place;
   IDEM_CHECK(Locate(path, &place) == 0);
   std::shared_ptr<Inode>& inode = place.directory->entries[place.name];

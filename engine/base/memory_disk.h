@@ -48,7 +48,7 @@ class MemoryDisk {
 
   // Makes the file, in a directory that exists, or replaces its contents. Contents and entry are on
   // the disk at once.
-  void Put(std::string_view path, std::string contents);
+  void Put(std::string_view path, std::string_view contents);
 
   void PowerCut(const Choose& choose);
   void ProcessDeath();

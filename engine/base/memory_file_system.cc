@@ -257,10 +257,10 @@ absl::StatusOr<std::string> MemoryFileSystem::Read(const std::string& path) cons
   return inode->contents();
 }
 
-void MemoryFileSystem::Overwrite(const std::string& path, std::string contents) {
+void MemoryFileSystem::Overwrite(const std::string& path, std::string_view contents) {
   MutexLock lock(state_->mutex);
   IDEM_CHECK(state_->CreateDirectory(engine::ParentDirectory(path)).ok());
-  state_->disk.Put(path, std::move(contents));
+  state_->disk.Put(path, contents);
 }
 
 }  // namespace idem

@@ -117,7 +117,7 @@ absl::StatusOr<bool> Snapshotter::Continue() {
     status = writer_->Seal();
     sealed_ = true;
   } else {
-    const absl::StatusOr<bool> more = writer_->Verify();
+    absl::StatusOr<bool> more = writer_->Verify();
     if (!more.ok() || *more) return more;
     status = log_->PublishSnapshot(*writer_);
     if (status.ok()) return false;

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "idem/file_system.h"
@@ -59,7 +60,7 @@ class MemoryFileSystem final : public FileSystem {
 
   // The contents of a file as a reader sees them; for tests that damage files.
   absl::StatusOr<std::string> Read(const std::string& path) const;
-  void Overwrite(const std::string& path, std::string contents);
+  void Overwrite(const std::string& path, std::string_view contents);
 
  private:
   struct State;
