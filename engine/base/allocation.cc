@@ -1,5 +1,7 @@
 #include "base/allocation.h"
 
+#include <sys/mman.h>
+
 #include <atomic>
 #include <cstdlib>
 
@@ -27,6 +29,27 @@ bool FailsForTest() {
 void* AllocateOrNull(size_t bytes) { return FailsForTest() ? nullptr : std::malloc(bytes); }
 
 void Free(void* memory, size_t /*bytes*/) { std::free(memory); }
+
+void* MapRegionOrNull(size_t bytes) {
+  if (FailsForTest()) return nullptr;
+  // Twice the size, to cut an aligned region from it.
+  void* const mapped =
+      mmap(nullptr, 2 * bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED) return nullptr;
+  char* const start = static_cast<char*>(mapped);
+  const size_t before = -reinterpret_cast<uintptr_t>(start) & (bytes - 1);
+  char* const region = start + before;
+  if (before > 0) munmap(start, before);
+  munmap(region + bytes, bytes - before);
+  madvise(region, bytes, MADV_HUGEPAGE);
+  constexpr size_t kSystemPageBytes = 4096;
+  for (size_t at = 0; at < bytes; at += kSystemPageBytes) {
+    *static_cast<volatile char*>(region + at) = 0;
+  }
+  return region;
+}
+
+void UnmapRegion(void* region, size_t bytes) { munmap(region, bytes); }
 
 void SetAllocationFailureForTest(int64_t countdown, AllocationFailure failure) {
   if (countdown < 1) countdown = 0;

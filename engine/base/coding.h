@@ -27,13 +27,17 @@ void StoreAt(char* to, T value) {
   std::memcpy(to, &value, sizeof(T));
 }
 
-// 48-bit unsigned integers: times in ms and LSNs.
-inline uint64_t Load48(const char* from) {
+// Unsigned integers of `kBytes` bytes, 1 .. 8.
+template <size_t kBytes>
+uint64_t LoadBytes(const char* from) {
   uint64_t value = 0;
-  std::memcpy(&value, from, 6);
+  std::memcpy(&value, from, kBytes);
   return value;
 }
-inline void Store48(char* to, uint64_t value) { std::memcpy(to, &value, 6); }
+template <size_t kBytes>
+void StoreBytes(char* to, uint64_t value) {
+  std::memcpy(to, &value, kBytes);
+}
 
 template <typename T>
 void Append(std::string& to, T value) {

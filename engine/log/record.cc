@@ -29,7 +29,7 @@ enum Field : uint16_t {
 enum class RecordKind : uint8_t { kRemoval = 1, kRecord = 2, kRegister = 3 };
 
 constexpr Token kTokenMax = (Token{1} << 53) - 1;
-constexpr uint64_t kTimeLimit = uint64_t{1} << 47;
+constexpr uint64_t kTimeLimit = uint64_t{1} << 40;
 constexpr size_t kTimeBytes = 6;
 
 // What an image of such a kind and state may have, and what it must have.
@@ -92,7 +92,7 @@ class FieldWriter {
   }
   void PutTime(int64_t ms) {
     IDEM_CHECK(static_cast<uint64_t>(ms) < kTimeLimit);
-    Store48(to_, static_cast<uint64_t>(ms));
+    StoreBytes<6>(to_, static_cast<uint64_t>(ms));
     to_ += kTimeBytes;
   }
   void PutBytes(std::string_view bytes) {
@@ -157,7 +157,7 @@ class FieldReader {
   }
   int64_t ReadTime() {
     const std::string_view bytes = reader_.ReadBytes(kTimeBytes);
-    const uint64_t ms = bytes.empty() ? 0 : Load48(bytes.data());
+    const uint64_t ms = bytes.empty() ? 0 : LoadBytes<6>(bytes.data());
     ok_ &= ms != 0 && ms < kTimeLimit;
     return static_cast<int64_t>(ms);
   }

@@ -18,6 +18,8 @@ namespace {
 // Requests that share one reservation of log room, and one look at the clock.
 constexpr size_t kBatch = 64;
 constexpr size_t kScanMax = 1000;
+// Requests whose misses of the cache overlap: as many as a core has in flight, and a few.
+constexpr size_t kTogether = 16;
 
 bool MayChange(const Request& request) { return request.op != Op::kGet; }
 
@@ -103,10 +105,14 @@ absl::Status Core::OpenLog(const Store::OpenListener& listener) {
   return absl::OkStatus();
 }
 
-Moment Core::Now() const {
+// The wall clock is asked only if somebody wants to know.
+Moment Core::MomentFor(std::span<const Request> requests) const {
+  const auto tells_age = [](const Request& request) { return request.issued_unix_ms != 0; };
   Moment moment;
   moment.now_ms = clock_->NowMs();
-  moment.wall_ms = clock_->source().WallMs();
+  if (std::any_of(requests.begin(), requests.end(), tells_age)) {
+    moment.wall_ms = clock_->source().WallMs();
+  }
   moment.opened_ms = clock_->opened_ms();
   moment.grace_end_ms = grace_end_ms_;
   moment.disk_full = !log_->accepts_claims();
@@ -115,16 +121,21 @@ Moment Core::Now() const {
   return moment;
 }
 
-engine::Call Core::Prepare(const Request& request, uint64_t hash, Log::Room room) const {
-  engine::Call call;
+void Core::RefillPages(size_t requests) {
+  if (pool_.Refill(requests)) housekeeper_->Wake();
+}
+
+Stripe& Core::Prepare(const Request& request, Log::Room room, engine::Call& call) {
   call.request = &request;
-  call.hash = static_cast<uint32_t>(hash);
+  call.key = StoredKey(request.key);
+  const uint64_t hash = HashOf(call.key);
+  call.place = Table::PlaceOf(static_cast<uint32_t>(hash));
   call.room = room;
   call.value_room = ValueRoom(request, defaults_);
   if (request.value.size() > kInlineValueBytesMax && KeepsValue(request, defaults_)) {
     call.body = BodyRef(Body::New(request.value));
   }
-  return call;
+  return StripeOf(hash);
 }
 
 size_t Core::RoomFor(std::span<const Request> requests) const {
@@ -172,33 +183,67 @@ size_t Core::ExecuteAppending(std::span<const Request> requests, std::span<Reply
 
 size_t Core::ExecuteBatch(std::span<const Request> requests, std::span<Reply> replies,
                           Log::Room room) {
-  const Moment moment = Now();
-  for (size_t i = 0; i < requests.size(); ++i) {
-    replies[i] = Reply{};
-    if (const char* why = WhyInvalid(requests[i], defaults_)) {
-      replies[i].outcome = Outcome::kInvalid;
-      replies[i].error = why;
-      continue;
+  const Moment moment = MomentFor(requests);
+  RefillPages(requests.size());
+  if (requests.size() > 1) {
+    size_t done = 0;
+    while (done < requests.size()) {
+      const size_t together = std::min(kTogether, requests.size() - done);
+      const size_t executed =
+          ExecuteTogether(requests.subspan(done, together), replies.subspan(done, together), room,
+                          moment);
+      done += executed;
+      if (executed < together) break;
     }
-    pool_.Refill();
-    const uint64_t hash = HashOf(requests[i].key);
-    engine::Call call = Prepare(requests[i], hash, room);
-    if (!StripeOf(hash).Execute(call, moment, replies[i]) &&
-        !ExecuteLarge(call, hash, moment, replies[i])) {
-      return i;
-    }
+    return done;
   }
-  return requests.size();
+  Started started;
+  Start(requests[0], room, replies[0], started);
+  return ExecuteOne(started, moment, replies[0]) ? 1 : 0;
+}
+
+// In three rounds over all, so that the misses of the cache overlap: first the lines of the table
+// are fetched, then the entries that these lead to, and then all is there.
+size_t Core::ExecuteTogether(std::span<const Request> requests, std::span<Reply> replies,
+                             Log::Room room, const Moment& moment) {
+  std::array<Started, kTogether> started;
+  const size_t count = requests.size();
+  for (size_t i = 0; i < count; ++i) Start(requests[i], room, replies[i], started[i]);
+  for (size_t i = 0; i < count; ++i) {
+    if (started[i].stripe != nullptr) started[i].stripe->PrefetchEntry(started[i].call.place);
+  }
+  for (size_t i = 0; i < count; ++i) {
+    if (!ExecuteOne(started[i], moment, replies[i])) return i;
+  }
+  return count;
+}
+
+void Core::Start(const Request& request, Log::Room room, Reply& reply, Started& started) {
+  reply = Reply{};
+  if (const char* why = WhyInvalid(request, defaults_)) {
+    reply.outcome = Outcome::kInvalid;
+    reply.error = why;
+    return;
+  }
+  started.stripe = &Prepare(request, room, started.call);
+  started.stripe->PrefetchSlot(started.call.place);
+}
+
+bool Core::ExecuteOne(Started& started, const Moment& moment, Reply& reply) {
+  if (started.stripe == nullptr) return true;
+  return started.stripe->Execute(started.call, moment, reply) ||
+         ExecuteLarge(started, moment, reply);
 }
 
 // Once more, with room for the value that stands there; others may make it longer meanwhile.
-bool Core::ExecuteLarge(engine::Call& call, uint64_t hash, const Moment& moment, Reply& reply) {
+bool Core::ExecuteLarge(Started& started, const Moment& moment, Reply& reply) {
+  engine::Call& call = started.call;
   for (bool done = false; !done;) {
     const size_t bytes = MaxRecordBytes(call.request->key.size(), call.value_room);
     call.room = log_->Reserve(bytes);
     if (call.room == Log::Room::kBacklogFull) return false;
     reply = Reply{};
-    done = StripeOf(hash).Execute(call, moment, reply);
+    done = started.stripe->Execute(call, moment, reply);
     if (call.room == Log::Room::kGranted) log_->Release(bytes);
   }
   return true;
@@ -217,7 +262,7 @@ uint64_t Core::Scan(uint64_t cursor, size_t count,
                     const std::function<void(const Store::Entry&)>& visit) {
   std::string keys;
   std::vector<Stripe::Copy> copies;
-  const Moment moment = Now();
+  const Moment moment = MomentFor({});
   count = std::clamp<size_t>(count, 1, kScanMax);
   size_t stripe = static_cast<size_t>(cursor >> 32);
   uint64_t from = cursor & 0xffffffff;

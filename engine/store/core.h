@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "base/hash.h"
 #include "base/mutex.h"
+#include "base/page_pool.h"
 #include "idem/options.h"
 #include "idem/request.h"
 #include "idem/stats.h"
@@ -23,7 +24,6 @@
 #include "store/housekeeper.h"
 #include "store/load_share.h"
 #include "store/memory_meter.h"
-#include "store/page_pool.h"
 #include "store/snapshotter.h"
 #include "store/stripe.h"
 #include "store/token_source.h"
@@ -62,25 +62,39 @@ class Core {
   bool ExpireSlice();
   // Asks the log for an epoch when tokens run low. For the housekeeper.
   void RefillTokens();
+  // Has pages stand by, gives back what is not needed. For the housekeeper.
+  void TendPages() { pool_.Tend(); }
 
  private:
   struct Transaction;
+  // A request that has been looked at but not executed.
+  struct Started {
+    Stripe* stripe = nullptr;  // null: it is invalid, and its reply says so
+    engine::Call call;
+  };
 
   explicit Core(const Options& options);
   absl::Status OpenLog(const Store::OpenListener& listener);
 
-  uint64_t HashOf(std::string_view key) const { return KeyedHash64(table_secret_, key); }
+  // Of the packed bytes: a UUID's text and the 16 bytes it spells meet in one place of the table.
+  uint64_t HashOf(const StoredKey& key) const { return KeyedHash64(table_secret_, key.bytes()); }
   Stripe& StripeOf(uint64_t hash) { return *stripes_[StripeIndexOf(hash, stripes_.size())]; }
-  Moment Now() const;
+  Moment MomentFor(std::span<const Request> requests) const;
+  void RefillPages(size_t requests);
   size_t ExecuteAppending(std::span<const Request> requests, std::span<Reply> replies);
   size_t ExecuteBatch(std::span<const Request> requests, std::span<Reply> replies, Log::Room room);
-  bool ExecuteLarge(engine::Call& call, uint64_t hash, const Moment& moment, Reply& reply);
-  engine::Call Prepare(const Request& request, uint64_t hash, Log::Room room) const;
+  size_t ExecuteTogether(std::span<const Request> requests, std::span<Reply> replies,
+                         Log::Room room, const Moment& moment);
+  bool ExecuteOne(Started& started, const Moment& moment, Reply& reply);
+  bool ExecuteLarge(Started& started, const Moment& moment, Reply& reply);
+  void Start(const Request& request, Log::Room room, Reply& reply, Started& started);
+  Stripe& Prepare(const Request& request, Log::Room room, engine::Call& call);
   size_t RoomFor(std::span<const Request> requests) const;
   void PrepareAll(std::span<const Request> requests, Transaction& transaction);
   static size_t RoomFor(const Transaction& transaction);
   static bool NeedsRoom(const Transaction& transaction);
-  void LockAndExecute(Transaction& transaction, std::span<Reply> replies);
+  void LockAndExecute(std::span<const Request> requests, Transaction& transaction,
+                      std::span<Reply> replies);
   void Abandon(Transaction& transaction, std::span<Reply> replies);
   void Install(Transaction& transaction, std::span<Reply> replies);
   void NotifyListeners();

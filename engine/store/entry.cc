@@ -3,82 +3,145 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "base/coding.h"
+#include "store/limits.h"
+#include "timer/timing_wheel.h"
 
 namespace idem::engine {
 namespace {
 
+constexpr size_t kTimeBytes = 5;
+constexpr size_t kLsnBytes = 6;
+constexpr size_t kFingerprintBytes = 16;
+
 enum Offset : size_t {
-  kFingerprint = 0,
-  kWord = 16,
-  kLsn = 24,
-  kDeadline = 30,
-  kSince = 36,
-  kUntil = 42,
-  kWheelTick = 48,
-  kValueBytes = 52,
-  kAttempt = 56,
-  kKeyBytes = 60,
-  kCode = 62,
+  kWord = 0,
+  kLsn = 8,
+  kDeadline = 14,
+  kSizes = 19,
+  kHeadEnd = 23,
+  kCode = 23,
+  kSpan = 25,
+  kRecordHeadEnd = 29,
 };
-static_assert(kCode + sizeof(uint16_t) == kEntryHeadBytes);
+static_assert(kDeadline + kTimeBytes == kSizes && kLsn + kLsnBytes == kDeadline);
+static_assert(kEntryTimeLimitMs == int64_t{1} << 8 * kTimeBytes);
 
 // The word, from its low end.
-constexpr uint64_t kTokenMask = (uint64_t{1} << 53) - 1;
-constexpr unsigned kStateShift = 53;
-constexpr uint64_t kRegister = uint64_t{1} << 56;
-constexpr uint64_t kHold = uint64_t{1} << 57;
-constexpr uint64_t kOwner = uint64_t{1} << 58;
-constexpr uint64_t kOmitted = uint64_t{1} << 59;
-constexpr uint64_t kShared = uint64_t{1} << 60;
-constexpr uint64_t kScheduled = uint64_t{1} << 61;
+constexpr unsigned kTokenBits = 53;
+constexpr uint64_t kTokenMask = (uint64_t{1} << kTokenBits) - 1;
+constexpr uint64_t kRegisterState = 5;
+static_assert(static_cast<uint64_t>(State::kFailedRetry) < kRegisterState && kRegisterState < 8);
+constexpr uint64_t kHold = uint64_t{1} << 56;
+constexpr uint64_t kOwner = uint64_t{1} << 57;
+constexpr uint64_t kOmitted = uint64_t{1} << 58;
+constexpr uint64_t kShared = uint64_t{1} << 59;
+constexpr uint64_t kRepeated = uint64_t{1} << 60;
+constexpr uint64_t kPacked = uint64_t{1} << 61;
 constexpr unsigned kFingerprintShift = 62;
 
-constexpr size_t kRetentionBytes = 8;
-constexpr size_t kChecksumBytes = 8;
-static_assert(kChecksumBytes <= kRetentionBytes, "a finish without its body must fit");
+// The sizes, from their low end.
+constexpr unsigned kKeyBits = 10;
+constexpr unsigned kValueShift = kKeyBits;
+constexpr unsigned kValueBits = 9;
+constexpr unsigned kSpanShift = kValueShift + kValueBits;
+constexpr unsigned kMarkShift = kSpanShift + 1;
+constexpr uint32_t kMarkMask = ~uint32_t{0} << kMarkShift;
+constexpr uint32_t kKeyMask = (1u << kKeyBits) - 1;
+static_assert(kKeyBytesMax == 1u << kKeyBits && kInlineValueBytesMax < 1u << kValueBits);
+static_assert(TimingWheel::kMarkMax < 1u << (32 - kMarkShift));
+static_assert(kRetentionMsMax < int64_t{1} << 33, "a span has 33 bits");
+
+constexpr size_t kAttemptBytes = 4;
+constexpr size_t kRunningBytes = 3 * kTimeBytes;
+constexpr size_t kOmittedBytes = 4 + 8;
+static_assert(kOmittedBytes <= kRunningBytes, "a finish without its body must fit");
 
 bool Unfinished(const Image& image) { return image.kind == Kind::kRecord && !image.finished(); }
+// Of a register there is none.
+bool Repeated(const Image& image) { return image.kind == Kind::kRecord && image.attempt != 1; }
+
+size_t KeyOffset(bool is_register, bool has_fingerprint) {
+  return (is_register ? kHeadEnd : kRecordHeadEnd) + (has_fingerprint ? kFingerprintBytes : 0);
+}
+
+uint64_t StateIn(uint64_t word) { return word >> kTokenBits & 7; }
+
+size_t KeyOffsetIn(uint64_t word) {
+  return KeyOffset(StateIn(word) == kRegisterState, word >> kFingerprintShift != 0);
+}
+
+size_t KeyBytesIn(const char* entry) { return (Load<uint32_t>(entry + kSizes) & kKeyMask) + 1; }
 
 size_t TailBytes(const Image& image) {
-  if (Unfinished(image)) return kRetentionBytes + (image.has_owner ? image.owner.size() : 0);
-  if (image.value_omitted) return kChecksumBytes;
-  if (image.value_body != nullptr) return sizeof(Body*);
-  return image.value.size();
+  const size_t attempt = Repeated(image) ? kAttemptBytes : 0;
+  if (Unfinished(image)) return attempt + kRunningBytes + (image.has_owner ? image.owner.size() : 0);
+  if (image.value_omitted) return attempt + kOmittedBytes;
+  if (image.value_body != nullptr) return attempt + sizeof(Body*);
+  return attempt + image.value.size();
 }
 
 uint64_t Flag(bool set, uint64_t flag) { return set ? flag : 0; }
 
-uint64_t WordOf(const Image& image) {
-  return image.token | static_cast<uint64_t>(image.state) << kStateShift |
-         Flag(image.kind == Kind::kRegister, kRegister) | Flag(image.hold, kHold) |
+uint64_t WordOf(const Image& image, bool packed) {
+  const uint64_t state =
+      image.kind == Kind::kRegister ? kRegisterState : static_cast<uint64_t>(image.state);
+  return image.token | state << kTokenBits | Flag(image.hold, kHold) |
          Flag(image.has_owner, kOwner) | Flag(image.value_omitted, kOmitted) |
-         Flag(image.value_body != nullptr, kShared) |
-         static_cast<uint64_t>(image.fingerprint.kind) << kFingerprintShift;
+         Flag(image.value_body != nullptr, kShared) | Flag(Repeated(image), kRepeated) |
+         Flag(packed, kPacked) | static_cast<uint64_t>(image.fingerprint.kind) << kFingerprintShift;
 }
 
+int64_t SpanOf(const Image& image) {
+  return image.finished() ? image.deadline_ms - image.since_ms : 0;
+}
+
+uint32_t SizesOf(const Image& image, const StoredKey& key) {
+  const bool is_inline = !Unfinished(image) && image.value_body == nullptr && !image.value_omitted;
+  const size_t value_bytes = is_inline ? image.value.size() : 0;
+  return static_cast<uint32_t>(key.bytes().size() - 1) |
+         static_cast<uint32_t>(value_bytes) << kValueShift |
+         static_cast<uint32_t>(SpanOf(image) >> 32) << kSpanShift;
+}
+
+char* PutTime(char* to, int64_t ms) {
+  StoreBytes<kTimeBytes>(to, static_cast<uint64_t>(ms));
+  return to + kTimeBytes;
+}
+int64_t TimeAt(const char* from) { return static_cast<int64_t>(LoadBytes<kTimeBytes>(from)); }
+
 void WriteTail(const Image& image, char* tail) {
+  if (Repeated(image)) {
+    StoreAt(tail, image.attempt);
+    tail += kAttemptBytes;
+  }
   if (Unfinished(image)) {
-    StoreAt(tail, image.retention_ms);
-    if (image.has_owner)
-      std::memcpy(tail + kRetentionBytes, image.owner.data(), sizeof(image.owner));
+    tail = PutTime(tail, image.since_ms);
+    tail = PutTime(tail, image.until_ms);
+    tail = PutTime(tail, image.retention_ms);
+    if (image.has_owner) std::memcpy(tail, image.owner.data(), sizeof(image.owner));
   } else if (image.value_omitted) {
-    StoreAt(tail, image.omitted_checksum);
+    StoreAt(tail, static_cast<uint32_t>(image.omitted_bytes));
+    StoreAt(tail + sizeof(uint32_t), image.omitted_checksum);
   } else if (image.value_body != nullptr) {
     StoreAt(tail, reinterpret_cast<uintptr_t>(image.value_body));
-  } else if (!image.value.empty()) {
-    std::memmove(tail, image.value.data(), image.value.size());
   }
 }
 
-void ReadTail(const char* tail, uint32_t value_bytes, bool shared, Image& image) {
+void ReadTail(const char* tail, uint64_t word, size_t value_bytes, Image& image) {
+  if ((word & kRepeated) != 0) {
+    image.attempt = Load<uint32_t>(tail);
+    tail += kAttemptBytes;
+  }
   if (Unfinished(image)) {
-    image.retention_ms = Load<int64_t>(tail);
-    if (image.has_owner)
-      std::memcpy(image.owner.data(), tail + kRetentionBytes, sizeof(image.owner));
+    image.since_ms = TimeAt(tail);
+    image.until_ms = TimeAt(tail + kTimeBytes);
+    image.retention_ms = TimeAt(tail + 2 * kTimeBytes);
+    if (image.has_owner) std::memcpy(image.owner.data(), tail + kRunningBytes, sizeof(image.owner));
   } else if (image.value_omitted) {
-    image.omitted_bytes = value_bytes;
-    image.omitted_checksum = Load<uint64_t>(tail);
-  } else if (shared) {
+    image.omitted_bytes = Load<uint32_t>(tail);
+    image.omitted_checksum = Load<uint64_t>(tail + sizeof(uint32_t));
+  } else if ((word & kShared) != 0) {
     image.value_body = reinterpret_cast<Body*>(Load<uintptr_t>(tail));
     image.value = image.value_body->bytes();
   } else {
@@ -86,63 +149,111 @@ void ReadTail(const char* tail, uint32_t value_bytes, bool shared, Image& image)
   }
 }
 
-}  // namespace
-
-size_t EntryBytes(const Image& image) {
-  return kEntryHeadBytes + image.key.size() + TailBytes(image);
+void ReadRecordHead(const char* from, uint64_t word, Image& image) {
+  image.kind = Kind::kRecord;
+  image.state = static_cast<State>(StateIn(word));
+  image.attempt = 1;
+  image.code = Load<uint16_t>(from + kCode);
+  image.fingerprint.kind = static_cast<Fingerprint::Kind>(word >> kFingerprintShift);
+  if (image.fingerprint.kind != Fingerprint::Kind::kNone) {
+    image.fingerprint.low = Load<uint64_t>(from + kRecordHeadEnd);
+    image.fingerprint.high = Load<uint64_t>(from + kRecordHeadEnd + 8);
+  }
+  if (!image.finished()) return;
+  const uint64_t high = Load<uint32_t>(from + kSizes) >> kSpanShift & 1;
+  const uint64_t span = high << 32 | Load<uint32_t>(from + kSpan);
+  image.since_ms = image.deadline_ms - static_cast<int64_t>(span);
 }
 
-void WriteEntry(const Image& image, Lsn lsn, char* to) {
-  IDEM_CHECK(image.value_body != nullptr || image.value.size() <= kInlineValueBytesMax);
-  // The views may point into this very entry, at the places where they are written again.
-  char* const key = to + kEntryHeadBytes;
-  std::memmove(key, image.key.data(), image.key.size());
-  WriteTail(image, key + image.key.size());
-  const uint64_t value_bytes = image.value_omitted ? image.omitted_bytes : image.value.size();
-  StoreAt(to + kFingerprint, image.fingerprint.low);
-  StoreAt(to + kFingerprint + 8, image.fingerprint.high);
-  StoreAt(to + kWord, WordOf(image));
-  Store48(to + kLsn, lsn);
-  Store48(to + kDeadline, static_cast<uint64_t>(image.deadline_ms));
-  Store48(to + kSince, static_cast<uint64_t>(image.since_ms));
-  Store48(to + kUntil, static_cast<uint64_t>(image.until_ms));
-  StoreAt(to + kWheelTick, uint32_t{0});
-  StoreAt(to + kValueBytes, static_cast<uint32_t>(value_bytes));
-  StoreAt(to + kAttempt, image.attempt);
-  StoreAt(to + kKeyBytes, static_cast<uint16_t>(image.key.size()));
+void WriteRecordHead(const Image& image, char* to) {
   StoreAt(to + kCode, image.code);
+  StoreAt(to + kSpan, static_cast<uint32_t>(SpanOf(image)));
+  if (image.fingerprint.kind == Fingerprint::Kind::kNone) return;
+  StoreAt(to + kRecordHeadEnd, image.fingerprint.low);
+  StoreAt(to + kRecordHeadEnd + 8, image.fingerprint.high);
+}
+
+}  // namespace
+
+bool FitsEntry(const Image& image) {
+  for (const int64_t ms : {image.deadline_ms, image.since_ms, image.until_ms, image.retention_ms}) {
+    if (ms < 0 || ms >= kEntryTimeLimitMs) return false;
+  }
+  const int64_t span = SpanOf(image);
+  return span >= 0 && span < int64_t{1} << 33 && image.omitted_bytes <= ~uint32_t{0};
+}
+
+size_t EntryBytes(const Image& image, const StoredKey& key) {
+  return KeyOffset(image.kind == Kind::kRegister,
+                   image.fingerprint.kind != Fingerprint::Kind::kNone) +
+         key.bytes().size() + TailBytes(image);
+}
+
+void WriteEntry(const Image& image, const StoredKey& key, Lsn lsn, char* to) {
+  IDEM_CHECK(FitsEntry(image));
+  const uint64_t word = WordOf(image, key.packed());
+  char* const key_at = to + KeyOffsetIn(word);
+  char* const tail = key_at + key.bytes().size();
+  const bool has_inline_value = !Unfinished(image) && image.value_body == nullptr;
+  IDEM_CHECK(!has_inline_value || image.value.size() <= kInlineValueBytesMax);
+  // First, as it may stand in this very entry.
+  if (has_inline_value && !image.value.empty()) {
+    std::memmove(tail + (Repeated(image) ? kAttemptBytes : 0), image.value.data(),
+                 image.value.size());
+  }
+  StoreAt(to + kWord, word);
+  StoreBytes<kLsnBytes>(to + kLsn, lsn);
+  PutTime(to + kDeadline, image.deadline_ms);
+  StoreAt(to + kSizes, SizesOf(image, key));
+  if (image.kind == Kind::kRecord) WriteRecordHead(image, to);
+  std::memcpy(key_at, key.bytes().data(), key.bytes().size());
+  WriteTail(image, tail);
 }
 
 Image ReadEntry(const char* from) {
   const uint64_t word = Load<uint64_t>(from + kWord);
+  const uint32_t sizes = Load<uint32_t>(from + kSizes);
   Image image;
-  image.key = EntryKey(from);
-  image.kind = (word & kRegister) != 0 ? Kind::kRegister : Kind::kRecord;
   image.token = word & kTokenMask;
-  image.state = static_cast<State>(word >> kStateShift & 7);
+  image.deadline_ms = EntryDeadlineMs(from);
   image.hold = (word & kHold) != 0;
   image.has_owner = (word & kOwner) != 0;
   image.value_omitted = (word & kOmitted) != 0;
-  image.fingerprint = {Load<uint64_t>(from + kFingerprint), Load<uint64_t>(from + kFingerprint + 8),
-                       static_cast<Fingerprint::Kind>(word >> kFingerprintShift)};
-  image.deadline_ms = EntryDeadlineMs(from);
-  image.since_ms = static_cast<int64_t>(Load48(from + kSince));
-  image.until_ms = static_cast<int64_t>(Load48(from + kUntil));
-  image.attempt = Load<uint32_t>(from + kAttempt);
-  image.code = Load<uint16_t>(from + kCode);
-  ReadTail(image.key.data() + image.key.size(), Load<uint32_t>(from + kValueBytes),
-           (word & kShared) != 0, image);
+  if (StateIn(word) == kRegisterState) {
+    image.kind = Kind::kRegister;
+  } else {
+    ReadRecordHead(from, word, image);
+  }
+  const char* const tail = from + KeyOffsetIn(word) + (sizes & kKeyMask) + 1;
+  ReadTail(tail, word, sizes >> kValueShift & ((1u << kValueBits) - 1), image);
   return image;
 }
 
-WheelMark EntryWheelMark(const char* entry) {
-  return {(Load<uint64_t>(entry + kWord) & kScheduled) != 0, Load<uint32_t>(entry + kWheelTick)};
+bool EntryHasKey(const char* entry, const StoredKey& key) {
+  const uint64_t word = Load<uint64_t>(entry + kWord);
+  const std::string_view bytes = key.bytes();
+  return ((word & kPacked) != 0) == key.packed() && KeyBytesIn(entry) == bytes.size() &&
+         std::memcmp(entry + KeyOffsetIn(word), bytes.data(), bytes.size()) == 0;
 }
 
-void SetEntryWheelMark(char* entry, WheelMark mark) {
-  const uint64_t word = Load<uint64_t>(entry + kWord) & ~kScheduled;
-  StoreAt(entry + kWord, word | Flag(mark.scheduled, kScheduled));
-  StoreAt(entry + kWheelTick, mark.tick);
+std::string_view EntryKeyText(const char* entry, UuidText& buffer) {
+  const uint64_t word = Load<uint64_t>(entry + kWord);
+  const char* const key = entry + KeyOffsetIn(word);
+  if ((word & kPacked) == 0) return {key, KeyBytesIn(entry)};
+  StoredKey::Unpack(key, buffer);
+  return {buffer.data(), buffer.size()};
+}
+
+Lsn EntryLsn(const char* entry) { return LoadBytes<kLsnBytes>(entry + kLsn); }
+int64_t EntryDeadlineMs(const char* entry) { return TimeAt(entry + kDeadline); }
+
+uint16_t EntryWheelMark(const char* entry) {
+  return static_cast<uint16_t>(Load<uint32_t>(entry + kSizes) >> kMarkShift);
+}
+
+void SetEntryWheelMark(char* entry, uint16_t mark) {
+  const uint32_t sizes = Load<uint32_t>(entry + kSizes) & ~kMarkMask;
+  StoreAt(entry + kSizes, sizes | uint32_t{mark} << kMarkShift);
 }
 
 }  // namespace idem::engine

@@ -1,18 +1,25 @@
-// How one entry stands in memory: a head of one cache line, the key, and a tail by state.
+// How one entry stands in memory: a head, the key, and a tail by state.
 //
-//    0 fingerprint 16       24 LSN 6          42 until 6           56 attempt 4
-//   16 word 8 (below)       30 deadline 6     48 wheel tick 4      60 key bytes 2
-//                           36 since 6        52 value bytes 4     62 code 2
-//   64 key
-//    + tail:  in progress, failed for retry   retention 8, owner digest 16 if there is one
-//             finished, register              value up to 256 bytes | Body* 8 | checksum 8 if
-//             omitted
+//   every entry                     a record, too                    then
+//    0 word 8 (below)               23 code 2                        key (a UUID's text packed: 16)
+//    8 LSN 6                        25 span 4: deadline - since,     tail
+//   14 deadline 5                      when finished
+//   19 sizes 4 (below)              29 fingerprint 16, if it has one
 //
-//   word: | token 53 | state 3 | register | hold | owner | omitted | shared | scheduled | fp kind 2
-//   |
+//   word    | token 53 | state 3 | hold | owner | omitted | shared | repeated | packed | fp kind 2 |
+//           the state after the last one of records is that of a register
+//   sizes   | key bytes - 1: 10 | value bytes: 9 | span, bit 32: 1 | wheel mark: 12 |
 //
-// The tail of a finish without its body is as long as the shortest tail of a running claim, so such
-// a finish always fits where the claim stood: COMPLETE needs no memory.
+//   tail    attempt 4, if not 1 (repeated), and
+//           in progress, failed for retry   since 5, until 5, retention 5, owner digest 16 if any
+//           finished, register              value up to 256 bytes | Body* 8 | size 4 and checksum 8
+//                                           if omitted
+//
+// So a finished record with a UUID as its key and a fingerprint takes 61 bytes and its response:
+// 16 key, 16 fingerprint, 8 word, 6 LSN, 9 times, 4 sizes, 2 code. All times are ms of store time.
+//
+// The tail of a finish without its body is no longer than the shortest one of a running claim, so
+// such a finish always fits where the claim stood: COMPLETE needs no memory.
 //
 // Plain functions over bytes. The stripe's lock guards what they touch. An entry owns one reference
 // of its shared Body.
@@ -23,40 +30,37 @@
 #include <cstdint>
 #include <string_view>
 
-#include "base/coding.h"
 #include "idem/answer.h"
 #include "log/image.h"
+#include "store/stored_key.h"
 
 namespace idem::engine {
 
-inline constexpr size_t kEntryHeadBytes = 64;
 // Longer values stand in a shared Body.
 inline constexpr size_t kInlineValueBytesMax = Response::kInlineBytes;
+// Times are below this: 34 years of an open store.
+inline constexpr int64_t kEntryTimeLimitMs = int64_t{1} << 40;
 
+// Whether an entry can hold what the image says; what transitions make always can.
+bool FitsEntry(const Image& image);
 // The bytes that `image` takes as an entry. Its value, if long, must stand in a Body.
-size_t EntryBytes(const Image& image);
+size_t EntryBytes(const Image& image, const StoredKey& key);
 
-// Writes `image` at `to`; copies no reference of its Body. `image` may view the very entry it
-// overwrites. Not scheduled afterwards: keeps no wheel tick.
-void WriteEntry(const Image& image, Lsn lsn, char* to);
-// Views the entry at `from`.
+// Writes `image`, whose key is `key`, at `to`; copies no reference of its Body. The value may view
+// the very entry it overwrites. Not scheduled afterwards: keeps no wheel mark.
+void WriteEntry(const Image& image, const StoredKey& key, Lsn lsn, char* to);
+// Views the entry at `from`, all but its key.
 Image ReadEntry(const char* from);
 
-inline std::string_view EntryKey(const char* entry) {
-  return {entry + kEntryHeadBytes, Load<uint16_t>(entry + 60)};
-}
-inline Lsn EntryLsn(const char* entry) { return Load48(entry + 24); }
-inline int64_t EntryDeadlineMs(const char* entry) {
-  return static_cast<int64_t>(Load48(entry + 30));
-}
+bool EntryHasKey(const char* entry, const StoredKey& key);
+// The key as it was given; `buffer` holds it if it was packed.
+std::string_view EntryKeyText(const char* entry, UuidText& buffer);
+Lsn EntryLsn(const char* entry);
+int64_t EntryDeadlineMs(const char* entry);
 
-// The tick under which the entry's item waits in the wheel.
-struct WheelMark {
-  bool scheduled = false;
-  uint32_t tick = 0;
-};
-WheelMark EntryWheelMark(const char* entry);
-void SetEntryWheelMark(char* entry, WheelMark mark);
+// What the wheel calls the place where the entry's item waits; 0: none does.
+uint16_t EntryWheelMark(const char* entry);
+void SetEntryWheelMark(char* entry, uint16_t mark);
 
 }  // namespace idem::engine
 

@@ -31,6 +31,7 @@ void Housekeeper::Loop() {
 bool Housekeeper::RunOnce() {
   Beat();
   core_->RefillTokens();
+  core_->TendPages();
   return !core_->ExpireSlice();
 }
 

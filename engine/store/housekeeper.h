@@ -27,6 +27,8 @@ class Housekeeper {
 
   // One round. True: there is more to free.
   bool RunOnce();
+  // Has the next round begin now.
+  void Wake() { wake_.NotifyAll(); }
 
   // Keeps a claim's lease alive, at a third of it, until it is dropped. Best effort: a claim that
   // is fenced or settled meanwhile is left alone. With Background::kManual nobody beats.

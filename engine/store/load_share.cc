@@ -6,10 +6,6 @@
 
 namespace idem::engine {
 
-Stripe& LoadShare::StripeOf(uint64_t hash) const {
-  return *(*target_.stripes)[StripeIndexOf(hash, target_.stripes->size())];
-}
-
 void LoadShare::Install(std::span<const RecordBlock> blocks) {
   for (const RecordBlock& block : blocks) {
     if (refusal_.status.ok()) Find(block);
@@ -22,10 +18,14 @@ void LoadShare::Install(std::span<const RecordBlock> blocks) {
 void LoadShare::Find(const RecordBlock& block) {
   RecordBlockReader reader(block);
   for (RecordBlockReader::Found found; reader.Next(found);) {
-    const uint64_t hash = KeyedHash64(*target_.secret, found.key);
-    if (StripeIndexOf(hash, target_.stripes->size()) % shares_ != index_) continue;
-    StripeOf(hash).Prefetch(static_cast<uint32_t>(hash));
-    waiting_[waiting_count_++] = {&block, block_number_, found, hash};
+    const StoredKey key(found.key);
+    const uint64_t hash = KeyedHash64(*target_.secret, key.bytes());
+    const size_t stripe = StripeIndexOf(hash, target_.stripes->size());
+    if (stripe % shares_ != index_) continue;
+    Waiting& waiting = waiting_[waiting_count_++];
+    waiting = {&block, block_number_, found, key, Table::PlaceOf(static_cast<uint32_t>(hash)),
+               (*target_.stripes)[stripe].get()};
+    waiting.stripe->PrefetchSlot(waiting.place);
     if (waiting_count_ == kAhead) Flush();
   }
   if (reader.status().ok()) return;
@@ -34,6 +34,7 @@ void LoadShare::Find(const RecordBlock& block) {
 }
 
 void LoadShare::Flush() {
+  for (size_t i = 0; i < waiting_count_; ++i) waiting_[i].stripe->PrefetchEntry(waiting_[i].place);
   for (size_t i = 0; i < waiting_count_ && refusal_.status.ok(); ++i) {
     const Waiting& waiting = waiting_[i];
     absl::Status status = InstallOne(waiting);
@@ -53,8 +54,7 @@ absl::Status LoadShare::InstallOne(const Waiting& waiting) {
   const absl::StatusOr<size_t> length = DecodeRecord(waiting.found.record, image);
   if (!length.ok()) return length.status();
   target_.shared->pool->Refill();
-  return StripeOf(waiting.hash)
-      .Apply(static_cast<uint32_t>(waiting.hash), image, waiting.found.lsn);
+  return waiting.stripe->Apply(waiting.key, waiting.place, image, waiting.found.lsn);
 }
 
 void LoadShare::Reset() {

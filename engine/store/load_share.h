@@ -1,7 +1,7 @@
 // The stripes that one worker of a load fills, and how records get there.
 //
 //   blocks ──► find records, hash keys ──► those of this share, kAhead at a time ──► Stripe::Apply
-//                                             └ their table lines are on the way
+//                                             └ their lines are on the way
 //
 // Installing is mostly misses of the cache; fetching ahead lets several of them overlap.
 //
@@ -64,14 +64,15 @@ class LoadShare {
     const RecordBlock* block = nullptr;
     uint64_t block_number = 0;
     RecordBlockReader::Found found;
-    uint64_t hash = 0;
+    StoredKey key;
+    Table::Place place{};
+    Stripe* stripe = nullptr;
   };
 
   void Find(const RecordBlock& block);
   void Flush();
   absl::Status InstallOne(const Waiting& waiting);
   void Refuse(Place place, absl::Status status);
-  Stripe& StripeOf(uint64_t hash) const;
 
   const LoadTarget target_;
   const size_t index_;

@@ -30,12 +30,12 @@ Stripe::Stripe(const StripeShared* shared)
     : shared_(*shared),
       arena_(shared->pool),
       table_(shared->pool),
-      wheel_(0),
+      wheel_(&arena_, 0),
       meter_(shared->memory) {}
 
 Stripe::~Stripe() {
   for (uint64_t from = 0; from < Table::kEnd;) {
-    from = table_.VisitFrom(from, kPageBytes, [this](Ref ref) IDEM_NO_ANALYSIS {
+    from = table_.VisitFrom(from, table_.size(), [this](Ref ref) IDEM_NO_ANALYSIS {
       const BodyRef released(ReadEntry(arena_.At(ref)).value_body);
     });
   }
@@ -54,10 +54,19 @@ bool Stripe::Execute(Call& call, const Moment& moment, Reply& reply) {
   return true;
 }
 
-Ref Stripe::FindLocked(std::string_view key, uint32_t hash) const {
-  const Table::Slot* slot =
-      table_.Find(hash, [&](Ref ref) IDEM_NO_ANALYSIS { return EntryKey(arena_.At(ref)) == key; });
-  return slot == nullptr ? 0 : slot->ref;
+Ref Stripe::FindLocked(const StoredKey& key, Table::Place place) const {
+  return table_.Find(
+      place, [&](Ref ref) IDEM_NO_ANALYSIS { return EntryHasKey(arena_.At(ref), key); });
+}
+
+// A small record with a response of some 100 bytes begins and ends on the same three lines.
+void Stripe::PrefetchEntry(Table::Place place) {
+  constexpr size_t kLineBytes = 64;
+  MutexLock lock(mutex_);
+  const Ref ref = table_.Find(place, [](Ref) { return true; });
+  if (ref == 0) return;
+  const char* const entry = arena_.At(ref);
+  for (size_t line = 0; line < 3; ++line) __builtin_prefetch(entry + line * kLineBytes, 1);
 }
 
 Moment Stripe::MomentLocked(const Moment& moment) {
@@ -73,13 +82,15 @@ Moment Stripe::MomentLocked(const Moment& moment) {
 void Stripe::PrepareLocked(Call& call, const Moment& moment, Pending& pending, Reply& reply) {
   const Request& request = *call.request;
   const Moment now = MomentLocked(moment);
-  const Ref ref = FindLocked(request.key, call.hash);
-  const Image entry = ref == 0 ? Image{} : ReadEntry(arena_.At(ref));
+  const Ref ref = FindLocked(call.key, call.place);
+  Image entry = ref == 0 ? Image{} : ReadEntry(arena_.At(ref));
+  entry.key = request.key;
   const bool absent = ref == 0 || Expired(entry, now.now_ms);
   reply.lsn = std::max(ref == 0 ? 0 : EntryLsn(arena_.At(ref)),
                        absent && !IDEM_BUG(absence_not_waited_for) ? removal_lsn_ : 0);
 
-  pending.hash = call.hash;
+  pending.key = &call.key;
+  pending.place = call.place;
   pending.old_ref = ref;
   pending.change = Transition(entry, request, now, pending.next, reply);
   if (pending.change != Change::kNone) TakeLocked(call, now, entry.token, pending, reply);
@@ -140,7 +151,7 @@ bool Stripe::TakeMemoryLocked(const Call& call, const Moment& moment, Pending& p
 }
 
 bool Stripe::TakeBlockLocked(Pending& pending) {
-  const size_t bytes = EntryBytes(pending.next);
+  const size_t bytes = EntryBytes(pending.next, *pending.key);
   const size_t old_bytes = pending.old_ref == 0 ? 0 : arena_.BlockBytes(pending.old_ref);
   if (Arena::BlockBytesFor(bytes) == old_bytes) {
     pending.new_ref = pending.old_ref;
@@ -150,18 +161,22 @@ bool Stripe::TakeBlockLocked(Pending& pending) {
   }
   if (pending.new_ref == 0) return false;
   if (pending.old_ref == 0) return TakeSlotLocked(pending);
-  pending.mark = EntryWheelMark(arena_.At(pending.old_ref));
+  const char* const entry = arena_.At(pending.old_ref);
+  pending.mark = EntryWheelMark(entry);
+  if (pending.mark != 0 && WaitsForLocked(pending.next.deadline_ms, EntryDeadlineMs(entry))) {
+    return true;
+  }
   // Without memory for a new item the one that waits must do, be it late; if there is none, the
   // entry is freed when its key is used again.
-  (void)ScheduleLocked(pending.hash, pending.next.deadline_ms, pending.mark);
+  (void)ScheduleLocked(pending.place.name(), pending.next.deadline_ms, pending.mark);
   return true;
 }
 
 bool Stripe::TakeSlotLocked(Pending& pending) {
   // Until it is installed the block must not look like an entry of some key.
-  std::memset(arena_.At(pending.new_ref), 0, kEntryHeadBytes);
-  if (ScheduleLocked(pending.hash, pending.next.deadline_ms, pending.mark) &&
-      table_.Insert(pending.hash, pending.new_ref)) {
+  std::memset(arena_.At(pending.new_ref), 0, Arena::kBlockBytesMin);
+  if (ScheduleLocked(pending.place.name(), pending.next.deadline_ms, pending.mark) &&
+      table_.Insert(pending.place, pending.new_ref)) {
     return true;
   }
   arena_.Free(pending.new_ref);
@@ -171,13 +186,13 @@ bool Stripe::TakeSlotLocked(Pending& pending) {
 void Stripe::AbandonLocked(const Pending& pending) {
   if (pending.change == Change::kNone || pending.change == Change::kRemove) return;
   if (pending.new_ref == pending.old_ref) return;
-  if (pending.old_ref == 0) table_.Erase(pending.hash, pending.new_ref);
+  if (pending.old_ref == 0) table_.Erase(pending.place, pending.new_ref);
   arena_.Free(pending.new_ref);
 }
 
 void Stripe::InstallLocked(const Pending& pending, Lsn lsn) {
   if (pending.change == Change::kRemove) {
-    DropLocked(pending.hash, pending.old_ref);
+    DropLocked(pending.place, pending.old_ref);
     removal_lsn_ = lsn;
   } else {
     WriteLocked(pending, lsn);
@@ -194,19 +209,19 @@ void Stripe::WriteLocked(const Pending& pending, Lsn lsn) {
   }
   BodyRef::Share(pending.next.value_body).release();  // the entry's own reference
   char* const entry = arena_.At(pending.new_ref);
-  WriteEntry(pending.next, lsn, entry);
+  WriteEntry(pending.next, *pending.key, lsn, entry);
   SetEntryWheelMark(entry, pending.mark);
-  CountLocked(ReadEntry(entry), pending.new_ref, +1);
+  CountLocked(pending.next, pending.new_ref, +1);
   if (pending.old_ref == 0 || pending.old_ref == pending.new_ref) return;
-  table_.Replace(pending.hash, pending.old_ref, pending.new_ref);
+  table_.Replace(pending.place, pending.old_ref, pending.new_ref);
   arena_.Free(pending.old_ref);
 }
 
-void Stripe::DropLocked(uint32_t hash, Ref ref) {
+void Stripe::DropLocked(Table::Place place, Ref ref) {
   const Image old = ReadEntry(arena_.At(ref));
   const BodyRef old_body(old.value_body);
   CountLocked(old, ref, -1);
-  table_.Erase(hash, ref);
+  table_.Erase(place, ref);
   arena_.Free(ref);
 }
 

@@ -22,16 +22,17 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "base/arena.h"
 #include "base/mutex.h"
+#include "base/page_pool.h"
 #include "idem/request.h"
 #include "idem/stats.h"
 #include "log/image.h"
 #include "log/log.h"
 #include "log/snapshot_writer.h"
-#include "store/arena.h"
 #include "store/entry.h"
 #include "store/memory_meter.h"
-#include "store/page_pool.h"
+#include "store/stored_key.h"
 #include "store/table.h"
 #include "store/token_source.h"
 #include "store/transition.h"
@@ -52,10 +53,12 @@ struct StripeShared {
   Log* log = nullptr;
 };
 
-// One request on its way: hashed, and its large value copied, before any lock is taken.
+// One request on its way: its key packed and hashed, its large value copied, before any lock is
+// taken.
 struct Call {
   const Request* request = nullptr;
-  uint32_t hash = 0;
+  StoredKey key;
+  Table::Place place{};
   BodyRef body;                          // of request->value, if that does not fit into an entry
   Log::Room room = Log::Room::kGranted;  // what the log said about a record for it
   size_t value_room = 0;                 // .. with a value of this size
@@ -73,11 +76,16 @@ class alignas(64) Stripe {
   // try again with that.
   bool Execute(Call& call, const Moment& moment, Reply& reply) IDEM_EXCLUDES(mutex_);
 
-  // Recovery, while nobody else uses the stripe: has the memory fetched that Apply looks at first.
-  void Prefetch(uint32_t hash) const IDEM_NO_ANALYSIS { table_.Prefetch(hash); }
-  // Recovery: installs `image` if it is newer than what is there. kDataLoss: the log contradicts
-  // itself. Memory limits do not count; kResourceExhausted: the system has no more.
-  absl::Status Apply(uint32_t hash, const Image& image, Lsn lsn) IDEM_EXCLUDES(mutex_);
+  // Has the memory fetched that Execute and Apply look at first: the line of the table; then, when
+  // that has come, the entry. To be called for several keys one after the other, so that their
+  // misses overlap. The second takes the lock.
+  void PrefetchSlot(Table::Place place) const IDEM_NO_ANALYSIS { table_.Prefetch(place); }
+  void PrefetchEntry(Table::Place place) IDEM_EXCLUDES(mutex_);
+  // Recovery: installs `image`, whose key is `key`, if it is newer than what is there. kDataLoss:
+  // the log contradicts itself. Memory limits do not count; kResourceExhausted: the system has no
+  // more.
+  absl::Status Apply(const StoredKey& key, Table::Place place, const Image& image, Lsn lsn)
+      IDEM_EXCLUDES(mutex_);
 
   // Frees entries whose deadline has passed, at most `budget` units of work. True: all done.
   bool Expire(int64_t now_ms, size_t budget) IDEM_EXCLUDES(mutex_);
@@ -104,11 +112,12 @@ class alignas(64) Stripe {
   // A change that is decided and has its memory, but is not made yet.
   struct Pending {
     Change change = Change::kNone;
-    uint32_t hash = 0;
+    const StoredKey* key = nullptr;
+    Table::Place place{};
     Ref old_ref = 0;          // 0: the key is new, and new_ref stands in the table already
     Ref new_ref = 0;          // equal to old_ref: written in place
     Image next;               // on kRemove: key and token
-    WheelMark mark;           // where the wheel waits for it
+    uint16_t mark = 0;        // where the wheel waits for it
     bool needs_room = false;  // call.value_room, which was raised: nothing was decided
   };
   // Decides, and takes what the change needs. The reply is complete but for the LSN of a change.
@@ -121,7 +130,7 @@ class alignas(64) Stripe {
   void InstallLocked(const Pending& pending, Lsn lsn) IDEM_REQUIRES(mutex_);
 
  private:
-  Ref FindLocked(std::string_view key, uint32_t hash) const IDEM_REQUIRES(mutex_);
+  Ref FindLocked(const StoredKey& key, Table::Place place) const IDEM_REQUIRES(mutex_);
   Moment MomentLocked(const Moment& moment) IDEM_REQUIRES(mutex_);
   void TakeLocked(Call& call, const Moment& moment, Token old_token, Pending& pending, Reply& reply)
       IDEM_REQUIRES(mutex_);
@@ -129,10 +138,10 @@ class alignas(64) Stripe {
       IDEM_REQUIRES(mutex_);
   bool TakeBlockLocked(Pending& pending) IDEM_REQUIRES(mutex_);
   bool TakeSlotLocked(Pending& pending) IDEM_REQUIRES(mutex_);
-  int64_t WheelTargetMsLocked() const IDEM_REQUIRES(mutex_);
-  bool ScheduleLocked(uint32_t hash, int64_t deadline_ms, WheelMark& mark) IDEM_REQUIRES(mutex_);
+  bool WaitsForLocked(int64_t deadline_ms, int64_t old_deadline_ms) const IDEM_REQUIRES(mutex_);
+  bool ScheduleLocked(uint32_t name, int64_t deadline_ms, uint16_t& mark) IDEM_REQUIRES(mutex_);
   void WriteLocked(const Pending& pending, Lsn lsn) IDEM_REQUIRES(mutex_);
-  void DropLocked(uint32_t hash, Ref ref) IDEM_REQUIRES(mutex_);
+  void DropLocked(Table::Place place, Ref ref) IDEM_REQUIRES(mutex_);
   void ExpireItemLocked(TimingWheel::Item item) IDEM_REQUIRES(mutex_);
   void CountLocked(const Image& image, Ref ref, int sign) IDEM_REQUIRES(mutex_);
   size_t MemoryBytesLocked(const Image& image, Ref ref) const IDEM_REQUIRES(mutex_);
@@ -146,7 +155,6 @@ class alignas(64) Stripe {
   MemoryMeter::Share meter_ IDEM_GUARDED_BY(mutex_);
   size_t index_bytes_ IDEM_GUARDED_BY(mutex_) = 0;  // of table and wheel, as metered
   int64_t now_ms_ IDEM_GUARDED_BY(mutex_) = 0;      // time never goes back in a stripe
-  int64_t wheel_ms_ IDEM_GUARDED_BY(mutex_) = 0;    // the wheel has come here; not after now
   Lsn removal_lsn_ IDEM_GUARDED_BY(mutex_) = 0;     // of the last removal: absences wait for it
   Stats counts_ IDEM_GUARDED_BY(mutex_);
 };

@@ -9,14 +9,10 @@
 namespace idem::engine {
 namespace {
 
-// How far ahead of the wheel's time an item may wait: 99 days. What is due later is looked at in
-// between. Half of what the wheel can tell, because its time may be as far behind now.
-constexpr int64_t kAheadMsMax = int64_t{TimingWheel::kMaxAheadTicks / 2 - 1} * kTickMs;
-
-uint32_t TickAt(int64_t now_ms) { return static_cast<uint32_t>(now_ms / kTickMs); }
+uint64_t TickAt(int64_t now_ms) { return static_cast<uint64_t>(now_ms / kTickMs); }
 
 // The first tick that begins at or after `due_ms`.
-uint32_t TickAfter(int64_t due_ms) { return TickAt(due_ms + kTickMs - 1); }
+uint64_t TickAfter(int64_t due_ms) { return TickAt(due_ms + kTickMs - 1); }
 
 void CountEntry(const Image& image, int sign, Stats& counts) {
   const uint64_t one = static_cast<uint64_t>(int64_t{sign});
@@ -31,61 +27,60 @@ void CountEntry(const Image& image, int sign, Stats& counts) {
 
 }  // namespace
 
-// Where the wheel goes next. Ticks have 32 bits, so a long way (a recovered store is at 0, a
-// machine has slept for years) is gone in steps.
-int64_t Stripe::WheelTargetMsLocked() const { return std::min(now_ms_, wheel_ms_ + kAheadMsMax); }
-
-// An item that waits for a moment before the deadline, or little after it, serves; it finds its
-// entry by hash, so it serves even if the entry has moved.
-bool Stripe::ScheduleLocked(uint32_t hash, int64_t deadline_ms, WheelMark& mark) {
+// Whether what waits for the old deadline serves the new one, too: it falls due before it, or a
+// little after it. It finds its entry by name, so it serves even if the entry has moved.
+bool Stripe::WaitsForLocked(int64_t deadline_ms, int64_t old_deadline_ms) const {
   if (deadline_ms == 0) return true;
-  const int64_t due_ms = std::clamp(deadline_ms, wheel_ms_, WheelTargetMsLocked() + kAheadMsMax);
-  const uint32_t tick = TickAfter(due_ms);
-  const int64_t slack_ticks = std::max<int64_t>(0, due_ms - now_ms_) / 16 / kTickMs;
-  if (mark.scheduled && static_cast<int32_t>(mark.tick - tick) <= slack_ticks) return true;
-  if (!wheel_.Add({hash, tick})) return false;
-  mark = {true, tick};
-  return true;
+  if (old_deadline_ms == 0) return false;
+  return old_deadline_ms - deadline_ms <= std::max<int64_t>(0, deadline_ms - now_ms_) / 16;
+}
+
+bool Stripe::ScheduleLocked(uint32_t name, int64_t deadline_ms, uint16_t& mark) {
+  if (deadline_ms == 0) return true;
+  const uint16_t added = wheel_.Add(name, TickAfter(deadline_ms));
+  if (added != 0) mark = added;
+  return added != 0;
 }
 
 bool Stripe::Expire(int64_t now_ms, size_t budget) {
   MutexLock lock(mutex_);
   now_ms_ = std::max(now_ms_, now_ms);
-  const int64_t target_ms = WheelTargetMsLocked();
-  const bool arrived = wheel_.Advance(TickAt(target_ms), budget, [this](TimingWheel::Item item) {
+  const bool arrived = wheel_.Advance(TickAt(now_ms_), budget, [this](TimingWheel::Item item) {
     mutex_.AssertHeld();
     ExpireItemLocked(item);
   });
-  if (arrived) wheel_ms_ = target_ms;
   MeterIndexLocked();
-  return arrived && wheel_ms_ == now_ms_;
+  return arrived;
 }
 
-// A stale item finds no entry that waits for its tick. Of several with one hash and one tick each
-// has an item of its own.
+// A stale item finds no entry that waits where it waited. Of several with one name and one mark
+// each has an item of its own.
 void Stripe::ExpireItemLocked(TimingWheel::Item item) {
-  const Table::Slot* slot = table_.Find(item.hash, [&](Ref ref) IDEM_NO_ANALYSIS {
-    const WheelMark mark = EntryWheelMark(arena_.At(ref));
-    return mark.scheduled && mark.tick == item.tick;
+  const Ref ref = table_.FindNamed(item.name, [&](Ref found) IDEM_NO_ANALYSIS {
+    return EntryWheelMark(arena_.At(found)) == item.mark;
   });
-  if (slot == nullptr) return;
-  char* const entry = arena_.At(slot->ref);
+  if (ref == 0) return;
+  char* const entry = arena_.At(ref);
   const int64_t deadline_ms = EntryDeadlineMs(entry);
   if (deadline_ms != 0 && deadline_ms <= now_ms_) {
-    DropLocked(item.hash, slot->ref);
+    DropLocked(Table::PlaceOfName(item.name), ref);
     ++counts_.expired;
     return;
   }
-  WheelMark mark;
-  (void)ScheduleLocked(item.hash, deadline_ms, mark);  // the wheel has room for one item again
+  uint16_t mark = 0;
+  (void)ScheduleLocked(item.name, deadline_ms, mark);  // the wheel has room for one item again
   SetEntryWheelMark(entry, mark);
 }
 
-absl::Status Stripe::Apply(uint32_t hash, const Image& image, Lsn lsn) {
+absl::Status Stripe::Apply(const StoredKey& key, Table::Place place, const Image& image, Lsn lsn) {
+  if (!FitsEntry(image)) {
+    return absl::DataLossError("times that no store comes to, at LSN " + std::to_string(lsn));
+  }
   MutexLock lock(mutex_);
   Pending pending;
-  pending.hash = hash;
-  pending.old_ref = FindLocked(image.key, hash);
+  pending.key = &key;
+  pending.place = place;
+  pending.old_ref = FindLocked(key, place);
   if (pending.old_ref != 0) {
     const char* entry = arena_.At(pending.old_ref);
     if (EntryLsn(entry) >= lsn && !IDEM_BUG(older_image_applied)) return absl::OkStatus();
@@ -108,6 +103,8 @@ absl::Status Stripe::Apply(uint32_t hash, const Image& image, Lsn lsn) {
     pending.next.value = body.get()->bytes();
   }
   pending.change = Change::kInstall;
+  // A store that is being filled does not tell its time; it has come as far as its claims have.
+  if (wheel_.size() == 0) wheel_.Advance(TickAt(image.since_ms), 1, [](TimingWheel::Item) {});
   if ((shared && body.get() == nullptr) || !TakeBlockLocked(pending)) {
     return absl::ResourceExhaustedError("the system has no memory for what the log holds");
   }
@@ -123,11 +120,11 @@ uint64_t Stripe::CopyFrom(uint64_t from, size_t count, const Moment& moment, std
     const char* const entry = arena_.At(ref);
     const Image image = ReadEntry(entry);
     if (Expired(image, now.now_ms)) return;
-    keys.append(image.key);
+    UuidText buffer;
+    keys.append(EntryKeyText(entry, buffer));
     Copy& copy = copies.emplace_back();
     copy.key_end = keys.size();
     Request get;
-    get.key = image.key;
     Image unchanged;
     Transition(image, get, now, unchanged, copy.about);
     copy.about.lsn = EntryLsn(entry);
@@ -138,7 +135,10 @@ uint64_t Stripe::AddTo(SnapshotWriter& snapshot, uint64_t from, size_t count) {
   MutexLock lock(mutex_);
   return table_.VisitFrom(from, count, [&](Ref ref) IDEM_NO_ANALYSIS {
     const char* const entry = arena_.At(ref);
-    snapshot.Add(ReadEntry(entry), EntryLsn(entry));
+    UuidText buffer;
+    Image image = ReadEntry(entry);
+    image.key = EntryKeyText(entry, buffer);
+    snapshot.Add(image, EntryLsn(entry));
   });
 }
 
@@ -222,14 +222,16 @@ void Stripe::CheckInvariants() const {
   Stats counts;
   size_t bytes = index_bytes_;
   for (uint64_t from = 0; from < Table::kEnd;) {
-    from = table_.VisitFrom(from, kPageBytes, [&](Ref ref) IDEM_NO_ANALYSIS {
+    from = table_.VisitFrom(from, table_.size(), [&](Ref ref) IDEM_NO_ANALYSIS {
+      UuidText buffer;
+      const StoredKey key(EntryKeyText(arena_.At(ref), buffer));
       const Image image = ReadEntry(arena_.At(ref));
-      IDEM_CHECK(!image.key.empty() && EntryBytes(image) <= arena_.BlockBytes(ref));
+      IDEM_CHECK(EntryBytes(image, key) <= arena_.BlockBytes(ref));
       bytes += MemoryBytesLocked(image, ref);
       CountEntry(image, +1, counts);
     });
   }
-  IDEM_CHECK(arena_.CountBlocks() == table_.size());
+  IDEM_CHECK(arena_.CountBlocks() == table_.size() + wheel_.memory_bytes() / TimingWheel::kChunkBytes);
   IDEM_CHECK(meter_.bytes() == static_cast<int64_t>(bytes));
   IDEM_CHECK(counts.records == counts_.records && counts.registers == counts_.registers);
   IDEM_CHECK(counts.registers_with_deadline == counts_.registers_with_deadline);

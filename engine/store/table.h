@@ -1,71 +1,106 @@
-// The index of one stripe: 32 hash bits -> reference of an entry. Extendible hashing.
+// The index of one stripe: hash of a key -> reference of its entry. Extendible hashing.
 //
-//   hash  | directory bits (top, `depth` of them) | ......... | home bits (low 16) |
+//   hash  | prefix 16 (its top bits choose the segment) | home 8 | tag 6 | .. |   see PlaceOf
 //
 //   directory            segment (one page: 256 buckets)      bucket (one cache line)
-//   ┌────┐               ┌────────┬────────┬─── ─ ─┐          ┌──────┬──────┬─── ─ ─┬──────┐
-//   │  ──┼──────────────►│ bucket │ bucket │       │          │ head │ slot │       │ slot │
-//   │  ──┼──────┐        └────────┴────────┴─── ─ ─┘          └──────┴──────┴─── ─ ─┴──────┘
-//   └────┘      └──► ..                                        8 bytes  7 slots of 8 bytes
+//   ┌────┐               ┌────────┬────────┬─── ─ ─┐          ┌───────┬───────┬────────┬───────┐
+//   │  ──┼──────────────►│ bucket │ bucket │       │          │ low×9 │ high×9│ passed │ ref×9 │
+//   │  ──┼──────┐        └────────┴────────┴─── ─ ─┘          └───────┴───────┴────────┴───────┘
+//   └────┘      └──► ..                                        18 B     9 B     1 B     36 B
 //
 // home     the bucket where an entry should stand; it may stand in one of the kProbes - 1 after
 //          it. 253 of the 256 buckets are homes, so probing never wraps.
-// passed   in a bucket's head: how many entries stand behind it that belong at or before it. A
-//          search that does not find goes on only while this is not zero.
-// split    when no bucket of a probe has room its segment becomes two, by the next directory bit.
-//          Slots keep the hash, so a split reads no entry.
+// low      | prefix, low byte | tag 6 | distance from home 2 |: one compare of all nine finds who
+//          may match
+// high     the prefix's high byte
+// passed   how many entries stand behind this bucket that belong at or before it. A search that
+//          does not find goes on only while this is not zero.
+// hop      when no bucket of a probe has room, a slot farther off comes nearer: somebody before it
+//          who may stand there moves into it, and so on. So segments fill to 0.9.
+// split    when that fails a segment becomes two, by the next bit of the prefix. Slots keep the
+//          prefix and their home is known, so a split reads no entry.
+// merge    two halves that have become nearly empty become one again
 //
-// Costs: Find touches one line in nearly all cases, kProbes at most. Insert the same; a split moves
-// at most 1792 slots (one page), and doubles the directory (8 bytes a segment) now and then. That
-// is the largest piece of work under a stripe's lock. Bytes per entry: 8 / fill; fill is 0.4 to
-// 0.8. A table does not shrink.
+// If hashes were spread evenly over the prefixes, all segments would be full at about the same
+// time, and a table just after that would stand half empty. So PlaceOf bends the scale: prefixes
+// are up to twice as dense at one end as at the other. Splits then come one by one, and the fill is
+// the same at every size, about 0.65.
 //
-// Extendible hashing: Fagin et al. 1979. Overflow counts: F14 (Meta's Folly).
-// Not thread-safe: the stripe's lock guards it.
+// Costs: Find touches one line in nearly all cases, kProbes at most. Insert the same, and seldom up
+// to kReach. The largest
+// pieces of work under a stripe's lock: a split moves at most 2304 slots (one page), a merge 921,
+// and the directory doubles now and then (12 bytes a segment). 7.1 bytes a slot, some 11 an entry.
+//
+// Extendible hashing: Fagin et al. 1979. Hopping: Herlihy, Shavit, Tzafrir, "Hopscotch Hashing"
+// (DISC 2008). Overflow counts: F14 (Meta's Folly).
+// Not thread-safe: the stripe's lock guards it. Prefetch alone may be called without.
 #ifndef IDEM_STORE_TABLE_H_
 #define IDEM_STORE_TABLE_H_
 
-#include <algorithm>
+#include <array>
+#include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
-#include "store/arena.h"
-#include "store/page_pool.h"
+#include "base/arena.h"
+#include "base/page_pool.h"
 
 namespace idem::engine {
 
 class Table {
  public:
-  static constexpr uint64_t kEnd = uint64_t{1} << 32;  // behind the last hash
+  static constexpr uint64_t kEnd = uint64_t{1} << 32;  // behind the last place
 
-  struct Slot {
-    uint32_t hash = 0;
-    Ref ref = 0;  // 0: empty
+  // What the table knows of a hash.
+  struct Place {
+    uint16_t prefix;
+    uint8_t home;
+    uint8_t tag;  // 6 bits
+    // 24 bits, all but the tag; as good as the hash for who knows the entry when it sees it.
+    uint32_t name() const { return uint32_t{prefix} << 8 | home; }
   };
+  static Place PlaceOf(uint32_t hash);
+  static Place PlaceOfName(uint32_t name) {
+    return {static_cast<uint16_t>(name >> 8), static_cast<uint8_t>(name), 0};
+  }
 
   explicit Table(PagePool* pool) : pool_(pool) {}
   ~Table();
   Table(const Table&) = delete;
   Table& operator=(const Table&) = delete;
 
-  // The slot with this hash whose reference `matches`, or null. Valid until the next Insert.
+  // The reference at this place that `matches`, or 0.
   template <typename Matches>
-  Slot* Find(uint32_t hash, Matches&& matches) const;
+  Ref Find(Place place, Matches&& matches) const {
+    return Search(place, 0xffff, matches).ref();
+  }
+  // The same, whatever the tag.
+  template <typename Matches>
+  Ref FindNamed(uint32_t name, Matches&& matches) const {
+    return Search(PlaceOfName(name), kAnyTag, matches).ref();
+  }
 
-  // Has the line fetched that Find looks at first.
-  void Prefetch(uint32_t hash) const {
-    if (!directory_.empty()) __builtin_prefetch(SegmentOf(hash) + HomeOf(hash), 1);
+  // Has the line fetched that Find looks at first. From any thread, without the lock.
+  void Prefetch(Place place) const {
+    const Directory* const directory = directory_.load(std::memory_order_acquire);
+    if (directory == nullptr) return;
+    const Bucket* segment =
+        directory->segments[directory->IndexOf(place.prefix)].load(std::memory_order_relaxed);
+    __builtin_prefetch(segment + place.home, 1);
   }
 
   // `ref` must not be in the table. False: no memory, nothing changed.
-  bool Insert(uint32_t hash, Ref ref);
-  // Must be there.
-  void Replace(uint32_t hash, Ref old_ref, Ref new_ref);
-  void Erase(uint32_t hash, Ref ref);
+  bool Insert(Place place, Ref ref);
+  // Must be there. The tag does not matter.
+  void Replace(Place place, Ref old_ref, Ref new_ref);
+  void Erase(Place place, Ref ref);
 
-  // Visits every slot whose hash is in [from, end) for an `end` such that some `count` slots are
-  // visited, and returns end (kEnd at the last). Walks at most a few segments.
+  // Visits slots from the place `from` on (0: the first) until about `count` were visited or a few
+  // segments walked, and returns where to go on, or kEnd. Who is there from the first call to the
+  // last is visited at least once, whatever is split and merged between the calls.
   template <typename Visit>
   uint64_t VisitFrom(uint64_t from, size_t count, Visit&& visit) const;
 
@@ -74,77 +109,164 @@ class Table {
   void CheckInvariants() const;
 
  private:
-  static constexpr size_t kSlots = 7;
-  static constexpr size_t kProbes = 4;
+  static constexpr size_t kSlots = 9;
+  static constexpr uint32_t kProbes = 4;
   static constexpr uint32_t kBuckets = 256;
   static constexpr uint32_t kHomes = kBuckets - (kProbes - 1);
-  static constexpr uint32_t kDepthMax = 16;
-  static constexpr size_t kSegmentsPerVisit = 4;
+  static constexpr uint32_t kPrefixBits = 16;
+  static constexpr uint32_t kReach = 32;  // buckets, for room to be hopped from
+  static constexpr uint32_t kHomesPerVisit = 4 * kHomes;
+  static constexpr uint32_t kMergeSlotsMax = kBuckets * kSlots * 2 / 5;
+  static constexpr uint16_t kAnyTag = 0xff03;  // all of `low` but the tag
 
   struct alignas(64) Bucket {
+    std::array<uint16_t, kSlots> low{};
+    std::array<uint8_t, kSlots> high{};
     uint8_t passed = 0;
-    uint8_t depth = 0;  // of the segment; kept in its first bucket
-    Slot slots[kSlots];
+    std::array<Ref, kSlots> refs{};  // 0: empty
   };
   static_assert(sizeof(Bucket) == 64);
   static_assert(sizeof(Bucket) * kBuckets == kPageBytes);
 
-  static uint32_t HomeOf(uint32_t hash) { return ((hash & 0xffff) * kHomes) >> 16; }
-  // `hash` >> 32 - depth, also for depth 0.
-  static uint32_t TopBits(uint32_t hash, uint32_t depth) {
-    return static_cast<uint32_t>(uint64_t{hash} << depth >> 32);
+  struct SlotAt {
+    Bucket* bucket = nullptr;
+    uint32_t index = 0;
+    Ref ref() const { return bucket == nullptr ? 0 : bucket->refs[index]; }
+  };
+
+  // What is known of the segment whose prefixes begin at an index of the directory.
+  struct Segment {
+    uint32_t page = PagePool::kNoPage;
+    uint16_t count = 0;
+    uint8_t depth = 0;
+  };
+  // 2^depth of each, all entries of one segment equal but for what stands at the first of them.
+  struct Directory {
+    explicit Directory(uint32_t bits)
+        : depth(bits), segments(size_t{1} << bits), about(size_t{1} << bits) {}
+    size_t IndexOf(uint16_t prefix) const { return prefix >> (kPrefixBits - depth); }
+
+    const uint32_t depth;
+    std::vector<std::atomic<Bucket*>> segments;
+    std::vector<Segment> about;
+  };
+
+  static uint16_t LowOf(Place place, uint32_t distance) {
+    return static_cast<uint16_t>((place.prefix & 0xff) << 8 | place.tag << 2 | distance);
   }
-  Bucket* SegmentOf(uint32_t hash) const { return directory_[TopBits(hash, depth_)]; }
-  static bool InsertInto(Bucket* segment, uint32_t hash, Ref ref);
-  Slot* FindRef(uint32_t hash, Ref ref) const;
-  Bucket* NewSegment(uint32_t depth);
-  bool Split(uint32_t hash);
+  static uint32_t WhoMatches(const Bucket& bucket, uint16_t low, uint16_t mask) {
+    uint32_t who = 0;
+    for (uint32_t i = 0; i < kSlots; ++i) who |= uint32_t{(bucket.low[i] & mask) == low} << i;
+    return who;
+  }
+  Directory& directory() const { return *directory_.load(std::memory_order_relaxed); }
+  Bucket* BucketOf(Place place) const {
+    const Directory& all = directory();
+    return all.segments[all.IndexOf(place.prefix)].load(std::memory_order_relaxed) + place.home;
+  }
+  // The first index of the directory that stands for the segment of `prefix`.
+  size_t FirstIndexOf(uint16_t prefix) const;
+
+  template <typename Matches>
+  SlotAt Search(Place place, uint16_t mask, Matches&& matches) const;
+  template <typename Visit>
+  static size_t VisitHome(const Bucket* segment, uint32_t home, Visit&& visit);
+
+  static bool InsertInto(Bucket* segment, Place place, Ref ref);
+  static uint32_t FreeSlotIn(const Bucket& bucket);
+  static void Put(Bucket* segment, uint32_t bucket, Place place, Ref ref);
+  static uint32_t HopTo(Bucket* segment, uint32_t bucket);
+  static void EraseFrom(Bucket* segment, uint32_t home, SlotAt at);
+  static Place PlaceAt(const Bucket* segment, uint32_t bucket, size_t slot);
+  SlotAt SearchRef(Place place, Ref ref) const;
+  bool MakeFirstSegment();
+  uint32_t NewSegment() const;
+  void SetSegment(size_t first, Segment segment);
+  bool Split(uint16_t prefix);
+  void MergeIfSparse(uint16_t prefix);
+  bool MergeInto(uint32_t page, const Bucket* half) const;
   void DoubleDirectory();
-  // Hashes from the start of `hash`'s segment to the start of the next.
-  uint64_t SegmentEnd(uint32_t hash, const Bucket* segment) const;
 
   PagePool* const pool_;
-  std::vector<Bucket*> directory_;  // 2^depth_ once something was inserted
-  uint32_t depth_ = 0;
-  size_t segments_ = 0;
+  std::atomic<Directory*> directory_{nullptr};
+  // The one in use is the last. The others stay for a Prefetch that may still look at them; all
+  // of them together are no larger than the last.
+  std::vector<std::unique_ptr<Directory>> directories_;
+  size_t segment_count_ = 0;
   size_t size_ = 0;
 };
 
-template <typename Matches>
-Table::Slot* Table::Find(uint32_t hash, Matches&& matches) const {
-  if (directory_.empty()) return nullptr;
-  Bucket* bucket = SegmentOf(hash) + HomeOf(hash);
-  for (size_t probe = 0; probe < kProbes; ++probe, ++bucket) {
-    for (Slot& slot : bucket->slots) {
-      if (slot.hash == hash && slot.ref != 0 && matches(slot.ref)) return &slot;
-    }
-    if (bucket->passed == 0) return nullptr;
-  }
-  return nullptr;
+// Bits of the hash: the upper half, bent, is the prefix. The lower half is a fraction of the homes:
+// its whole part the home, what comes behind the tag.
+inline Table::Place Table::PlaceOf(uint32_t hash) {
+  const uint32_t even = hash >> 16;
+  // p = u + 0.34 u (1 - u): its slope falls from 1.34 to 0.66.
+  const uint32_t bend = (even * (0xffff - even) >> 16) * 22282 >> 16;
+  const uint32_t homes = (hash & 0xffff) * kHomes;
+  return {static_cast<uint16_t>(even + bend), static_cast<uint8_t>(homes >> 16),
+          static_cast<uint8_t>(homes >> 10 & 0x3f)};
 }
 
+template <typename Matches>
+Table::SlotAt Table::Search(Place place, uint16_t mask, Matches&& matches) const {
+  if (directory_.load(std::memory_order_relaxed) == nullptr) return {};
+  Bucket* bucket = BucketOf(place);
+  for (uint32_t distance = 0; distance < kProbes; ++distance, ++bucket) {
+    uint32_t who = WhoMatches(*bucket, LowOf(place, distance), mask);
+    for (; who != 0; who &= who - 1) {
+      const auto i = static_cast<uint32_t>(std::countr_zero(who));
+      if (bucket->high[i] != place.prefix >> 8 || bucket->refs[i] == 0) continue;
+      if (matches(bucket->refs[i])) return {bucket, i};
+    }
+    if (bucket->passed == 0) break;
+  }
+  return {};
+}
+
+// Visits all whose home it is; returns how many.
+template <typename Visit>
+size_t Table::VisitHome(const Bucket* segment, uint32_t home, Visit&& visit) {
+  size_t visited = 0;
+  for (uint32_t distance = 0; distance < kProbes; ++distance) {
+    const Bucket& bucket = segment[home + distance];
+    for (size_t i = 0; i < kSlots; ++i) {
+      if (bucket.refs[i] == 0 || (bucket.low[i] & 3) != distance) continue;
+      visit(bucket.refs[i]);
+      ++visited;
+    }
+    if (bucket.passed == 0) break;
+  }
+  return visited;
+}
+
+// `from` is | prefix 16 | depth 8 | home 8 |, of a segment as it was then. If it has been split
+// since, its lower half goes on and its upper half comes behind it, from the start. If it has been
+// merged, the whole begins anew: of what was joined to it nothing may have been visited yet.
 template <typename Visit>
 uint64_t Table::VisitFrom(uint64_t from, size_t count, Visit&& visit) const {
+  if (directory_.load(std::memory_order_relaxed) == nullptr || from >= kEnd) return kEnd;
+  const Directory& all = directory();
+  auto prefix = static_cast<uint16_t>(from >> 16);
+  uint32_t home = from & 0xff;
   size_t visited = 0;
-  if (directory_.empty()) return kEnd;
-  for (size_t walks = 0; walks < kSegmentsPerVisit && visited < count && from < kEnd; ++walks) {
-    const uint32_t hash = static_cast<uint32_t>(from);
-    const Bucket* segment = SegmentOf(hash);
-    // A slice of the segment's hashes that should hold about `count` of its slots.
-    const uint64_t width = kEnd >> segment->depth;
-    const uint64_t slots_expected = size_ / segments_ + 1;
-    const uint64_t slice = std::max<uint64_t>(1, width / slots_expected * count);
-    const uint64_t end = std::min(from + slice, SegmentEnd(hash, segment));
-    for (uint32_t i = 0; i < kBuckets; ++i) {
-      for (const Slot& slot : segment[i].slots) {
-        if (slot.ref == 0 || slot.hash < from || slot.hash >= end) continue;
-        visit(slot.ref);
-        ++visited;
+  uint32_t homes = 0;
+  if (all.about[FirstIndexOf(prefix)].depth < (from >> 8 & 0xff)) home = 0;
+  for (;;) {
+    const size_t first = FirstIndexOf(prefix);
+    const uint32_t depth = all.about[first].depth;
+    const Bucket* const segment = all.segments[first].load(std::memory_order_relaxed);
+    for (; home < kHomes; ++home, ++homes) {
+      if (visited >= count || homes >= kHomesPerVisit) {
+        return uint64_t{prefix} << 16 | depth << 8 | home;
       }
+      visited += VisitHome(segment, home, visit);
     }
-    from = end;
+    home = 0;
+    const uint64_t next = ((uint64_t{prefix} >> (kPrefixBits - depth)) + 1)
+                          << (kPrefixBits - depth);
+    if (next >> kPrefixBits != 0) return kEnd;
+    prefix = static_cast<uint16_t>(next);
   }
-  return from;
 }
 
 }  // namespace idem::engine

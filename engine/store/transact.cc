@@ -62,7 +62,7 @@ bool Core::Transact(std::span<const Request> requests, std::span<Reply> replies,
     const Log::Room room = log_->Reserve(bytes);
     if (room == Log::Room::kBacklogFull) return false;
     for (size_t i = 0; i < transaction.size; ++i) transaction.calls[i].room = room;
-    LockAndExecute(transaction, replies);
+    LockAndExecute(requests, transaction, replies);
     if (room == Log::Room::kGranted) log_->Release(bytes);
     if (!NeedsRoom(transaction)) break;
     transaction.pending = {};
@@ -88,12 +88,11 @@ bool Core::NeedsRoom(const Transaction& transaction) {
 }
 
 void Core::PrepareAll(std::span<const Request> requests, Transaction& transaction) {
-  pool_.Refill(requests.size());
+  RefillPages(requests.size());
   for (const Request& request : requests) {
-    const uint64_t hash = HashOf(request.key);
-    transaction.calls[transaction.size] = Prepare(request, hash, Log::Room::kGranted);
-    transaction.stripe_of[transaction.size] = &StripeOf(hash);
-    transaction.stripes[transaction.size] = StripeIndexOf(hash, stripes_.size());
+    engine::Call& call = transaction.calls[transaction.size];
+    transaction.stripe_of[transaction.size] = &Prepare(request, Log::Room::kGranted, call);
+    transaction.stripes[transaction.size] = StripeIndexOf(HashOf(call.key), stripes_.size());
     ++transaction.size;
   }
   const auto begin = transaction.stripes.begin();
@@ -103,8 +102,9 @@ void Core::PrepareAll(std::span<const Request> requests, Transaction& transactio
 }
 
 // The analysis cannot follow a set of locks.
-void Core::LockAndExecute(Transaction& transaction, std::span<Reply> replies) IDEM_NO_ANALYSIS {
-  const Moment moment = Now();
+void Core::LockAndExecute(std::span<const Request> requests, Transaction& transaction,
+                          std::span<Reply> replies) IDEM_NO_ANALYSIS {
+  const Moment moment = MomentFor(requests);
   const std::span<const size_t> stripes(transaction.stripes.data(), transaction.stripe_count);
   for (const size_t index : stripes) stripes_[index]->Lock();
   bool undone = false;

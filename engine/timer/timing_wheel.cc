@@ -6,65 +6,55 @@
 #include <new>
 #include <utility>
 
-#include "base/allocation.h"
 #include "base/check.h"
 
 namespace idem::engine {
 namespace {
 
 constexpr uint32_t kItemsPerChunk = 30;
-
-int32_t Difference(uint32_t tick, uint32_t from) { return static_cast<int32_t>(tick - from); }
+constexpr uint32_t kNameMask = (1u << TimingWheel::kNameBits) - 1;
+constexpr uint32_t kLastPlace = 1u << (TimingWheel::kNameBits + TimingWheel::kDigitBits);
 
 }  // namespace
 
 struct TimingWheel::Chunk {
   bool IsFull() const { return count + parked == kItemsPerChunk; }
-  void Park(Item item) { items[kItemsPerChunk - ++parked] = item; }
-  void UnparkAll() {
-    std::copy(std::end(items) - parked, std::end(items), items);
-    count = parked;
-    parked = 0;
-  }
 
-  Chunk* next = nullptr;
-  uint32_t count = 0;   // items[0, count)
-  uint32_t parked = 0;  // the last ones: due later, see the header
-  Item items[kItemsPerChunk];
+  Ref next = 0;
+  uint8_t count = 0;        // items[0, count)
+  uint8_t parked = 0;       // the last ones, which wait for the rest
+  bool all_parked = false;  // those in front are what was parked before
+  uint32_t items[kItemsPerChunk];
 };
 
-TimingWheel::~TimingWheel() {
-  for (Level& level : levels_) {
-    for (Chunk* head : level.slots) {
-      while (head != nullptr) Free(std::exchange(head, head->next), sizeof(Chunk));
-    }
+uint16_t TimingWheel::Add(uint32_t name, uint64_t tick) {
+  IDEM_CHECK(name <= kNameMask);
+  const uint64_t place = PlaceOf(tick);
+  const Slot slot = SlotOf(place);
+  Slot last = slot;
+  uint32_t item = name;
+  if (slot.level > 0) {
+    last = {slot.level - 1, Digit(place, slot.level - 1)};
+    item |= last.digit << kNameBits;
   }
-  while (spare_ != nullptr) Free(std::exchange(spare_, spare_->next), sizeof(Chunk));
-}
-
-bool TimingWheel::Add(Item item) {
-  if (Difference(item.tick, now_) > static_cast<int32_t>(kMaxAheadTicks)) {
-    item.tick = now_ + kMaxAheadTicks;
-  }
-  if (!Push(SlotFor(item.tick), item)) {
-    if (!delivering_) return false;
+  const bool pushed = Push(slot, item);
+  if (!pushed) {
     // The item being delivered has left its place in this chunk, which is retired after `due`.
-    Chunk* const chunk = HeadOf(CurrentSlot(0));
-    if (chunk->IsFull()) return false;
-    chunk->Park(item);
+    if (delivering_ == nullptr || delivering_->IsFull()) return 0;
+    delivering_->items[kItemsPerChunk - ++delivering_->parked] = name;
   }
   ++size_;
-  return true;
+  return pushed ? MarkOf(last) : kMarkParked;
 }
 
-bool TimingWheel::Advance(uint32_t now_tick, size_t budget, absl::FunctionRef<void(Item)> due) {
-  IDEM_CHECK(!delivering_);
-  if (Difference(now_tick, now_) < 0) now_tick = now_;
+bool TimingWheel::Advance(uint64_t now_tick, size_t budget, absl::FunctionRef<void(Item)> due) {
+  IDEM_CHECK(delivering_ == nullptr);
+  now_tick = std::max(now_tick, now_);
   while (const std::optional<Visit> next = NextVisit()) {
-    if (Difference(next->tick, now_tick) > 0) break;
+    if (next->tick > now_tick) break;
     if (budget == 0) return false;
     if (next->tick != now_) {
-      IDEM_CHECK(Difference(next->tick, now_) > 0);
+      IDEM_CHECK(next->tick > now_);
       now_ = next->tick;
       --budget;
     }
@@ -74,33 +64,40 @@ bool TimingWheel::Advance(uint32_t now_tick, size_t budget, absl::FunctionRef<vo
   return true;
 }
 
-std::optional<uint32_t> TimingWheel::next_tick() const {
+std::optional<uint64_t> TimingWheel::next_tick() const {
   const std::optional<Visit> next = NextVisit();
   if (!next) return std::nullopt;
   return next->tick;
 }
 
-size_t TimingWheel::memory_bytes() const { return chunk_count_ * sizeof(Chunk); }
-
-uint32_t TimingWheel::Digit(uint32_t tick, uint32_t level) {
-  return (tick >> (kDigitBits * level)) % kSlotsPerLevel;
+size_t TimingWheel::memory_bytes() const {
+  static_assert(sizeof(Chunk) == kChunkBytes);
+  return chunk_count_ * sizeof(Chunk);
 }
 
-// Never now's own slot of level 1 or more, nor, while delivering, that of level 0. So a slot that
-// is being drained never grows.
-TimingWheel::Slot TimingWheel::SlotFor(uint32_t tick) const {
-  // The top level is a ring: 63 slots ahead is as far as it can tell from now's own slot. An item
-  // beyond that stands in the last one and moves on from there.
-  constexpr int32_t kReachTicks = int32_t{kSlotsPerLevel - 1} << (kDigitBits * (kLevels - 1));
-  const int32_t ahead = std::clamp(Difference(tick, now_), delivering_ ? 1 : 0, kReachTicks);
-  const uint32_t place = now_ + static_cast<uint32_t>(ahead);
-  const uint32_t differing_bits = 32u - static_cast<uint32_t>(std::countl_zero(place ^ now_));
-  if (differing_bits == 0) return CurrentSlot(0);
+uint32_t TimingWheel::Digit(uint64_t tick, uint32_t level) {
+  return static_cast<uint32_t>(tick >> (kDigitBits * level)) % kSlotsPerLevel;
+}
+
+uint16_t TimingWheel::MarkOf(Slot slot) {
+  return static_cast<uint16_t>(slot.level * kSlotsPerLevel + slot.digit + 1);
+}
+
+// The top level is a ring: 63 slots ahead is as far as it can tell from now's own slot. An item
+// beyond that stands in the last one.
+uint64_t TimingWheel::PlaceOf(uint64_t tick) const {
+  constexpr uint64_t kReachTicks = uint64_t{kSlotsPerLevel - 1} << (kDigitBits * (kLevels - 1));
+  return std::clamp(tick, now_ + 1, now_ + kReachTicks);
+}
+
+// Never now's own slot of any level. So a slot that is being drained never grows.
+TimingWheel::Slot TimingWheel::SlotOf(uint64_t place) const {
+  const auto differing_bits = static_cast<uint32_t>(std::bit_width(place ^ now_));
   const uint32_t level = std::min((differing_bits - 1) / kDigitBits, kLevels - 1);
   return {level, Digit(place, level)};
 }
 
-uint32_t TimingWheel::TimeOf(Slot slot) const {
+uint64_t TimingWheel::TimeOf(Slot slot) const {
   const uint32_t shift = kDigitBits * slot.level;
   const uint32_t steps = (slot.digit - Digit(now_, slot.level)) % kSlotsPerLevel;
   return steps == 0 ? now_ : ((now_ >> shift) + steps) << shift;
@@ -116,8 +113,8 @@ std::optional<TimingWheel::Visit> TimingWheel::NextVisit() const {
     const uint32_t digit = Digit(now_, level);
     const int steps = std::countr_zero(std::rotr(used, static_cast<int>(digit)));
     const Slot slot = {level, (digit + static_cast<uint32_t>(steps)) % kSlotsPerLevel};
-    const uint32_t tick = TimeOf(slot);
-    if (!first || Difference(tick, first->tick) < 0) first = Visit{level, tick};
+    const uint64_t tick = TimeOf(slot);
+    if (!first || tick < first->tick) first = Visit{level, tick};
   }
   return first;
 }
@@ -125,126 +122,110 @@ std::optional<TimingWheel::Visit> TimingWheel::NextVisit() const {
 // Delivers or moves the items of the level's current slot; returns the work done.
 size_t TimingWheel::Drain(uint32_t level, size_t budget, absl::FunctionRef<void(Item)> due) {
   const Slot slot = CurrentSlot(level);
-  IDEM_CHECK(HeadOf(slot) != nullptr);
-  delivering_ = level == 0;
+  IDEM_CHECK(HeadOf(slot) != 0);
   size_t work = 0;
-  for (; work < budget && HeadOf(slot) != nullptr; ++work) {
-    Chunk* const chunk = HeadOf(slot);
-    const Item item = chunk->items[--chunk->count];
-    if (delivering_ && Difference(item.tick, now_) <= 0) {
-      --size_;
-      due(item);
-    } else if (!Push(SlotFor(item.tick), item)) {
-      chunk->Park(item);
+  for (; work < budget && HeadOf(slot) != 0; ++work) {
+    Chunk& chunk = ChunkAt(HeadOf(slot));
+    const uint32_t item = chunk.items[--chunk.count];
+    delivering_ = &chunk;
+    if (chunk.all_parked) {
+      Deliver({item & kNameMask, kMarkParked}, due);
+    } else {
+      MoveOrDeliver(slot, item, due);
     }
-    if (chunk->count == 0) Retire(slot);
+    delivering_ = nullptr;
+    if (chunk.count == 0) Retire(slot);
   }
-  delivering_ = false;
   return work;
 }
 
-bool TimingWheel::Push(Slot slot, Item item) {
-  Chunk* chunk = HeadOf(slot);
-  if (chunk == nullptr || chunk->IsFull()) {
-    chunk = TakeChunk();
-    if (chunk == nullptr) return false;
-    Link(slot, chunk);
+void TimingWheel::MoveOrDeliver(Slot from, uint32_t item, absl::FunctionRef<void(Item)> due) {
+  const uint32_t name = item & kNameMask;
+  if (from.level == 0 || (item & kLastPlace) != 0) return Deliver({name, MarkOf(from)}, due);
+  const Slot last = {from.level - 1, item >> kNameBits};
+  // A digit of 0 names the very moment.
+  if (last.digit != 0 && Push(last, name | kLastPlace)) return;
+  Deliver({name, MarkOf(last)}, due);
+}
+
+void TimingWheel::Deliver(Item item, absl::FunctionRef<void(Item)> due) {
+  --size_;
+  due(item);
+}
+
+bool TimingWheel::Push(Slot slot, uint32_t item) {
+  Ref ref = HeadOf(slot);
+  if (ref == 0 || ChunkAt(ref).IsFull() || ChunkAt(ref).all_parked) {
+    ref = arena_.Allocate(sizeof(Chunk));
+    if (ref == 0) return false;
+    new (&ChunkAt(ref)) Chunk;
+    ++chunk_count_;
+    Link(slot, ref);
   }
-  chunk->items[chunk->count++] = item;
+  Chunk& chunk = ChunkAt(ref);
+  chunk.items[chunk.count++] = item;
   return true;
 }
 
-// Takes the slot's first chunk away, now that nothing but parked items is left in it. They go to a
-// lower level or a later slot, as SlotFor never answers the slot being drained.
+// Takes the slot's first chunk away, now that nothing but parked items is left in it. They come
+// again at the next tick.
 void TimingWheel::Retire(Slot slot) {
-  Chunk* const chunk = Unlink(slot);
-  if (chunk->parked == 0) {
-    ReturnChunk(chunk);
+  const Ref ref = Unlink(slot);
+  Chunk& chunk = ChunkAt(ref);
+  if (chunk.parked == 0) {
+    arena_.Free(ref);
+    --chunk_count_;
     return;
   }
-  chunk->UnparkAll();
-  const Item* const earliest = std::min_element(
-      chunk->items, chunk->items + chunk->count, [this](const Item& a, const Item& b) {
-        return Difference(a.tick, now_) < Difference(b.tick, now_);
-      });
-  Link(SlotFor(earliest->tick), chunk);
+  std::copy(std::end(chunk.items) - chunk.parked, std::end(chunk.items), chunk.items);
+  chunk.count = std::exchange(chunk.parked, uint8_t{0});
+  chunk.all_parked = true;
+  Link(SlotOf(now_ + 1), ref);
 }
 
-void TimingWheel::Link(Slot slot, Chunk* chunk) {
-  Chunk*& head = HeadOf(slot);
-  chunk->next = head;
+void TimingWheel::Link(Slot slot, Ref chunk) {
+  Ref& head = HeadOf(slot);
+  ChunkAt(chunk).next = head;
   head = chunk;
   levels_[slot.level].used |= uint64_t{1} << slot.digit;
 }
 
-TimingWheel::Chunk* TimingWheel::Unlink(Slot slot) {
-  Chunk*& head = HeadOf(slot);
-  Chunk* const chunk = std::exchange(head, head->next);
-  if (head == nullptr) levels_[slot.level].used &= ~(uint64_t{1} << slot.digit);
+Ref TimingWheel::Unlink(Slot slot) {
+  Ref& head = HeadOf(slot);
+  const Ref chunk = std::exchange(head, ChunkAt(head).next);
+  if (head == 0) levels_[slot.level].used &= ~(uint64_t{1} << slot.digit);
   return chunk;
 }
 
-TimingWheel::Chunk* TimingWheel::TakeChunk() {
-  static_assert(sizeof(Chunk) == 256);
-  if (spare_ != nullptr) {
-    --spare_count_;
-    return std::exchange(spare_, spare_->next);
-  }
-  void* const memory = AllocateOrNull(sizeof(Chunk));
-  if (memory == nullptr) return nullptr;
-  ++chunk_count_;
-  return new (memory) Chunk;
-}
-
-void TimingWheel::ReturnChunk(Chunk* chunk) {
-  if (spare_count_ == kSpareChunksMax) {
-    --chunk_count_;
-    Free(chunk, sizeof(Chunk));
-    return;
-  }
-  chunk->next = spare_;
-  spare_ = chunk;
-  ++spare_count_;
-}
-
 void TimingWheel::CheckInvariants() const {
-  IDEM_CHECK(!delivering_);
+  IDEM_CHECK(delivering_ == nullptr);
   size_t items = 0, chunks = 0, unfinished_cascades = 0;
   for (uint32_t level = 0; level < kLevels; ++level) {
     for (uint32_t digit = 0; digit < kSlotsPerLevel; ++digit) {
-      const Chunk* const head = levels_[level].slots[digit];
-      const uint64_t bit = uint64_t{1} << digit;
-      IDEM_CHECK(((levels_[level].used & bit) != 0) == (head != nullptr));
-      if (head == nullptr) continue;
+      const bool used = (levels_[level].used >> digit & 1) != 0;
+      IDEM_CHECK(used == (levels_[level].slots[digit] != 0));
+      if (!used) continue;
       // Only the top level is a ring; below it, a smaller digit would be in the past.
       IDEM_CHECK(level == kLevels - 1 || digit >= Digit(now_, level));
       if (level > 0 && digit == Digit(now_, level)) ++unfinished_cascades;
-      items += CheckSlot({level, digit});
-      for (const Chunk* chunk = head; chunk != nullptr; chunk = chunk->next) ++chunks;
+      items += CheckSlot({level, digit}, chunks);
     }
   }
   IDEM_CHECK(unfinished_cascades <= 1);
-  IDEM_CHECK(items == size_);
-  size_t spare = 0;
-  for (const Chunk* chunk = spare_; chunk != nullptr; chunk = chunk->next) ++spare;
-  IDEM_CHECK(spare == spare_count_ && spare <= kSpareChunksMax);
-  IDEM_CHECK(chunks + spare == chunk_count_);
+  IDEM_CHECK(items == size_ && chunks == chunk_count_);
 }
 
-// Returns the number of items in the slot.
-size_t TimingWheel::CheckSlot(Slot slot) const {
-  const uint32_t time = TimeOf(slot);
-  const bool is_next = Difference(time, now_) <= 1;  // may hold items whose tick has passed
+size_t TimingWheel::CheckSlot(Slot slot, size_t& chunks) const {
   size_t items = 0;
-  const auto check = [&](const Item& item) {
-    IDEM_CHECK(is_next || Difference(item.tick, time) >= 0);
-    ++items;
-  };
-  for (const Chunk* chunk = levels_[slot.level].slots[slot.digit]; chunk; chunk = chunk->next) {
-    IDEM_CHECK(chunk->count > 0 && chunk->count + chunk->parked <= kItemsPerChunk);
-    IDEM_CHECK(chunk->parked == 0 || time == now_);
-    std::for_each(chunk->items, chunk->items + chunk->count, check);
-    std::for_each(std::end(chunk->items) - chunk->parked, std::end(chunk->items), check);
+  for (Ref ref = levels_[slot.level].slots[slot.digit]; ref != 0; ref = ChunkAt(ref).next) {
+    const Chunk& chunk = ChunkAt(ref);
+    IDEM_CHECK(chunk.count > 0 && chunk.count + chunk.parked <= kItemsPerChunk);
+    for (uint32_t i = 0; i < chunk.count && !chunk.all_parked; ++i) {
+      // A digit of 0 waits only in the slot from which it is delivered at once.
+      IDEM_CHECK(slot.level > 0 || (chunk.items[i] & ~kLastPlace) <= kNameMask);
+    }
+    items += chunk.count + chunk.parked;
+    ++chunks;
   }
   return items;
 }

@@ -36,7 +36,7 @@ class Response {
  public:
   static constexpr size_t kInlineBytes = 256;
 
-  Response() = default;
+  Response() {}  // not defaulted: Response{} would clear all inline bytes
   Response(Response&& other) noexcept;
   Response& operator=(Response&& other) noexcept;
   ~Response();

@@ -1,4 +1,4 @@
-#include "store/arena.h"
+#include "base/arena.h"
 
 #include <algorithm>
 #include <cstdint>

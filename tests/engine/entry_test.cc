@@ -8,7 +8,7 @@
 #include <string>
 
 #include "gtest/gtest.h"
-#include "store/arena.h"
+#include "base/arena.h"
 #include "store/limits.h"
 #include "tests/support/seeds.h"
 #include "tests/support/test_size.h"

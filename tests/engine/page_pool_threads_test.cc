@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "store/page_pool.h"
+#include "base/page_pool.h"
 #include "tests/support/pages.h"
 
 namespace idem::engine {

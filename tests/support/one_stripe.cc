@@ -26,9 +26,11 @@ OneStripe::OneStripe(uint64_t memory_limit_bytes) : memory(memory_limit_bytes) {
   for (size_t i = 0; i < secret.size(); ++i) secret[i] = static_cast<char>(i * 7);
 }
 
-uint32_t OneStripe::HashOf(std::string_view key) const {
+Table::Place OneStripe::PlaceOf(std::string_view key) const {
   const auto chosen = hashes.find(key);
-  return chosen != hashes.end() ? chosen->second : static_cast<uint32_t>(KeyedHash64(secret, key));
+  return Table::PlaceOf(chosen != hashes.end()
+                            ? chosen->second
+                            : static_cast<uint32_t>(KeyedHash64(secret, key)));
 }
 
 Moment OneStripe::moment() const {
@@ -44,7 +46,8 @@ Call OneStripe::Prepare(const Request& request) {
   pool.Refill();
   Call call;
   call.request = &request;
-  call.hash = HashOf(request.key);
+  call.key = StoredKey(request.key);
+  call.place = PlaceOf(request.key);
   call.value_room = kResponseBytesMax;
   if (KeepsValue(request, defaults)) call.body = BodyRef(Body::New(request.value));
   return call;
@@ -64,7 +67,7 @@ Reply OneStripe::Do(std::string_view key, Request request) {
 
 absl::Status OneStripe::Apply(const Image& image, Lsn lsn) {
   pool.Refill();
-  return stripe.Apply(HashOf(image.key), image, lsn);
+  return stripe.Apply(StoredKey(image.key), PlaceOf(image.key), image, lsn);
 }
 
 absl::Status OneStripe::ApplyRecord(std::string_view record, Lsn lsn) {

@@ -81,7 +81,7 @@ class OneStripe {
   Stripe stripe{&shared};
 
  private:
-  uint32_t HashOf(std::string_view key) const;
+  Table::Place PlaceOf(std::string_view key) const;
 };
 
 }  // namespace idem::engine

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "store/page_pool.h"
+#include "base/page_pool.h"
 
 namespace idem::engine {
 

@@ -1,0 +1,96 @@
+// Memory of one stripe: blocks of a few sizes, cut from pages, named by 32-bit references.
+//
+//   Ref   a unit number of the pool (page_pool.h): 8 bytes each; 0 is no reference
+//
+//   page  | header | block | block | block | ..        all of one size class
+//            │
+//            └─ a bit for each block: whether it is used
+//
+// A page belongs to one size class while a block of it lives, and goes back to the pool with its
+// last block. Pages with room are chained per class, full ones too, through their headers. Size
+// classes: steps of 8 bytes up to 512, of 64 up to 2048. Allocate and Free are O(1): they look at
+// the words of one header.
+//
+// Not thread-safe: the stripe's lock guards it.
+#ifndef IDEM_BASE_ARENA_H_
+#define IDEM_BASE_ARENA_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/page_pool.h"
+
+namespace idem::engine {
+
+// 0 is no reference: a page begins with its header.
+using Ref = uint32_t;
+
+class Arena {
+ public:
+  static constexpr size_t kBlockBytesMin = 24;
+  static constexpr size_t kBlockBytesMax = 2048;
+
+  explicit Arena(PagePool* pool);
+  ~Arena();
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+  // A block of at least `bytes` (1 .. kBlockBytesMax), aligned to 8, contents undefined; 0 without
+  // memory.
+  Ref Allocate(size_t bytes);
+  void Free(Ref ref);
+
+  char* At(Ref ref) const { return pool_->UnitAt(ref); }
+
+  // What a block of `bytes` would take, and what this one does.
+  static size_t BlockBytesFor(size_t bytes) { return ClassBytes(ClassOf(bytes)); }
+  size_t BlockBytes(Ref ref) const { return ClassBytes(HeaderOf(ref).size_class); }
+
+  // Whole pages.
+  size_t memory_bytes() const { return page_count_ * kPageBytes; }
+  // Linear in pages; for tests.
+  size_t CountBlocks() const;
+  // Stops the program if the structure is broken. Linear; for tests.
+  void CheckInvariants() const;
+
+ private:
+  static constexpr uint32_t kUnitMask = (1u << kUnitBits) - 1;
+  static constexpr size_t kClasses = 64 + 24;
+  static constexpr uint32_t kNone = PagePool::kNoPage;
+
+  struct Header {
+    uint32_t previous;  // in its chain
+    uint32_t next;
+    uint16_t live;
+    uint16_t capacity;
+    uint8_t size_class;
+    uint8_t first_word;  // of `used`: all before it are full
+    std::array<uint64_t, 11> used;
+  };
+  static_assert(sizeof(Header) == 104);
+  static_assert((kPageBytes - sizeof(Header)) / kBlockBytesMin <= 11 * 64);
+
+  static size_t ClassOf(size_t bytes);
+  static size_t ClassBytes(size_t size_class);
+
+  Header& HeaderAt(uint32_t page) const {
+    return *reinterpret_cast<Header*>(pool_->PageAt(page));
+  }
+  Header& HeaderOf(Ref ref) const { return HeaderAt(ref >> kUnitBits); }
+  uint32_t& ChainOf(const Header& header);
+  uint32_t AddPage(size_t size_class);
+  void Link(uint32_t page);
+  void Unlink(uint32_t page);
+  size_t CheckChain(uint32_t first, size_t size_class, bool full) const;
+  void GiveChain(uint32_t first);
+
+  PagePool* const pool_;
+  std::array<uint32_t, kClasses> with_room_;  // first page, by class
+  std::array<uint32_t, kClasses> full_;
+  size_t page_count_ = 0;
+};
+
+}  // namespace idem::engine
+
+#endif  // IDEM_BASE_ARENA_H_
