@@ -219,7 +219,7 @@ size_t Core::ExecuteTogether(std::span<const Request> requests, std::span<Reply>
 }
 
 void Core::Start(const Request& request, Log::Room room, Reply& reply, Started& started) {
-  reply = Reply{};
+  Renew(reply);
   if (const char* why = WhyInvalid(request, defaults_)) {
     reply.outcome = Outcome::kInvalid;
     reply.error = why;

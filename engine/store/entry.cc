@@ -25,6 +25,7 @@ enum Offset : size_t {
   kRecordHeadEnd = 29,
 };
 static_assert(kDeadline + kTimeBytes == kSizes && kLsn + kLsnBytes == kDeadline);
+static_assert(kLsn == 8 && kDeadline == 14 && kSizes == 19, "as in entry.h");
 static_assert(kEntryTimeLimitMs == int64_t{1} << 8 * kTimeBytes);
 
 // The word, from its low end.
@@ -46,6 +47,7 @@ constexpr unsigned kValueShift = kKeyBits;
 constexpr unsigned kValueBits = 9;
 constexpr unsigned kSpanShift = kValueShift + kValueBits;
 constexpr unsigned kMarkShift = kSpanShift + 1;
+static_assert(kMarkShift == 20, "as in entry.h");
 constexpr uint32_t kMarkMask = ~uint32_t{0} << kMarkShift;
 constexpr uint32_t kKeyMask = (1u << kKeyBits) - 1;
 static_assert(kKeyBytesMax == 1u << kKeyBits && kInlineValueBytesMax < 1u << kValueBits);
@@ -231,9 +233,11 @@ Image ReadEntry(const char* from) {
 
 bool EntryHasKey(const char* entry, const StoredKey& key) {
   const uint64_t word = Load<uint64_t>(entry + kWord);
+  const char* const at = entry + KeyOffsetIn(word);
   const std::string_view bytes = key.bytes();
-  return ((word & kPacked) != 0) == key.packed() && KeyBytesIn(entry) == bytes.size() &&
-         std::memcmp(entry + KeyOffsetIn(word), bytes.data(), bytes.size()) == 0;
+  if (((word & kPacked) != 0) != key.packed()) return false;
+  if (key.packed()) return std::memcmp(at, bytes.data(), kUuidBytes) == 0;
+  return KeyBytesIn(entry) == bytes.size() && std::memcmp(at, bytes.data(), bytes.size()) == 0;
 }
 
 std::string_view EntryKeyText(const char* entry, UuidText& buffer) {
@@ -242,13 +246,6 @@ std::string_view EntryKeyText(const char* entry, UuidText& buffer) {
   if ((word & kPacked) == 0) return {key, KeyBytesIn(entry)};
   StoredKey::Unpack(key, buffer);
   return {buffer.data(), buffer.size()};
-}
-
-Lsn EntryLsn(const char* entry) { return LoadBytes<kLsnBytes>(entry + kLsn); }
-int64_t EntryDeadlineMs(const char* entry) { return TimeAt(entry + kDeadline); }
-
-uint16_t EntryWheelMark(const char* entry) {
-  return static_cast<uint16_t>(Load<uint32_t>(entry + kSizes) >> kMarkShift);
 }
 
 void SetEntryWheelMark(char* entry, uint16_t mark) {

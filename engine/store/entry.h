@@ -28,8 +28,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
+#include "base/coding.h"
 #include "idem/answer.h"
 #include "log/image.h"
 #include "store/stored_key.h"
@@ -55,11 +57,15 @@ Image ReadEntry(const char* from);
 bool EntryHasKey(const char* entry, const StoredKey& key);
 // The key as it was given; `buffer` holds it if it was packed.
 std::string_view EntryKeyText(const char* entry, UuidText& buffer);
-Lsn EntryLsn(const char* entry);
-int64_t EntryDeadlineMs(const char* entry);
+inline Lsn EntryLsn(const char* entry) { return LoadBytes<6>(entry + 8); }
+inline int64_t EntryDeadlineMs(const char* entry) {
+  return static_cast<int64_t>(LoadBytes<5>(entry + 14));
+}
 
 // What the wheel calls the place where the entry's item waits; 0: none does.
-uint16_t EntryWheelMark(const char* entry);
+inline uint16_t EntryWheelMark(const char* entry) {
+  return static_cast<uint16_t>(Load<uint32_t>(entry + 19) >> 20);
+}
 void SetEntryWheelMark(char* entry, uint16_t mark);
 
 }  // namespace idem::engine

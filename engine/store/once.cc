@@ -42,11 +42,11 @@ Replay FreshReplay(std::string_view response, int64_t retention_ms) {
   replay.response_bytes = response.size();
   replay.ttl_ms = retention_ms;
   if (response.size() <= Response::kInlineBytes) {
-    replay.response = Response::Copy(response);
+    replay.response.Copy(response);
   } else {
     const engine::BodyRef body(engine::Body::New(response));
     replay.response_omitted = body.get() == nullptr;
-    if (body.get() != nullptr) replay.response = Response::Share(body.get());
+    if (body.get() != nullptr) replay.response.Share(body.get());
   }
   return replay;
 }

@@ -28,21 +28,19 @@ Response::~Response() {
   if (body_ != nullptr) body_->Unref();
 }
 
-Response Response::Copy(std::string_view bytes) {
+void Response::Copy(std::string_view bytes) {
   IDEM_CHECK(bytes.size() <= kInlineBytes);
-  Response response;
-  response.size_ = static_cast<uint32_t>(bytes.size());
-  if (!bytes.empty()) std::memcpy(response.inline_, bytes.data(), bytes.size());
-  return response;
+  if (body_ != nullptr) std::exchange(body_, nullptr)->Unref();
+  size_ = static_cast<uint32_t>(bytes.size());
+  if (!bytes.empty()) std::memcpy(inline_, bytes.data(), bytes.size());
 }
 
-Response Response::Share(engine::Body* body) {
+void Response::Share(engine::Body* body) {
   body->Ref();
-  Response response;
-  response.body_ = body;
-  response.shared_bytes_ = body->bytes().data();
-  response.size_ = static_cast<uint32_t>(body->bytes().size());
-  return response;
+  if (body_ != nullptr) body_->Unref();
+  body_ = body;
+  shared_bytes_ = body->bytes().data();
+  size_ = static_cast<uint32_t>(body->bytes().size());
 }
 
 }  // namespace idem

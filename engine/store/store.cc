@@ -48,8 +48,7 @@ absl::Status StatusOf(const Reply& reply) {
   }
 }
 
-Replay ReplayOf(Reply reply) {
-  Replay replay;
+void MoveTo(Replay& replay, Reply& reply) {
   replay.state = reply.state;
   replay.code = reply.code;
   replay.response_omitted = reply.value_omitted;
@@ -57,7 +56,6 @@ Replay ReplayOf(Reply reply) {
   replay.age_ms = reply.age_ms;
   replay.ttl_ms = reply.ttl_ms;
   replay.response = std::move(reply.response);
-  return replay;
 }
 
 Request BeginRequest(std::string_view key, const Fingerprint& fingerprint,
@@ -95,8 +93,12 @@ absl::StatusOr<Answer> Store::Begin(std::string_view key, const Fingerprint& fin
   switch (reply.outcome) {
     case Outcome::kClaimed:
       return Claim(this, key, reply.token, reply.attempt, reply.lease_ms);
-    case Outcome::kReplay:
-      return ReplayOf(std::move(reply));
+    case Outcome::kReplay: {
+      // Made where it is returned: its response is copied once.
+      absl::StatusOr<Answer> answer(absl::in_place, std::in_place_type<Replay>);
+      MoveTo(std::get<Replay>(*answer), reply);
+      return answer;
+    }
     case Outcome::kBusy:
       return Busy{reply.busy_reason, reply.retry_after_ms, reply.attempt, reply.age_ms};
     case Outcome::kMismatch:
@@ -127,8 +129,12 @@ absl::StatusOr<Replay> Store::FinishOf(const Claim& claim) {
   absl::Status called = core_->Call(request, reply);
   if (!called.ok()) return called;
   const bool finished = reply.state == State::kCompleted || reply.state == State::kFailedFinal;
-  if (finished && reply.token == claim.token()) return ReplayOf(std::move(reply));
-  return absl::AbortedError("the claim was settled for retry meanwhile");
+  if (!finished || reply.token != claim.token()) {
+    return absl::AbortedError("the claim was settled for retry meanwhile");
+  }
+  Replay replay;
+  MoveTo(replay, reply);
+  return replay;
 }
 
 absl::Status Store::Forget(std::string_view key, bool force) {

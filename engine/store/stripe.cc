@@ -12,9 +12,15 @@ namespace {
 
 bool FinishesClaim(Op op) { return op == Op::kComplete || op == Op::kFail || op == Op::kResolve; }
 
+// An entry with a response of some 100 bytes stands on three lines.
+void PrefetchLines(const char* entry) {
+  constexpr size_t kLineBytes = 64;
+  for (size_t line = 0; line < 3; ++line) __builtin_prefetch(entry + line * kLineBytes, 1);
+}
+
 Change Refuse(Outcome outcome, Reply& reply) {
   const Lsn lsn = reply.lsn;
-  reply = Reply{};
+  Renew(reply);
   reply.outcome = outcome;
   reply.lsn = lsn;
   return Change::kNone;
@@ -55,18 +61,17 @@ bool Stripe::Execute(Call& call, const Moment& moment, Reply& reply) {
 }
 
 Ref Stripe::FindLocked(const StoredKey& key, Table::Place place) const {
-  return table_.Find(
-      place, [&](Ref ref) IDEM_NO_ANALYSIS { return EntryHasKey(arena_.At(ref), key); });
+  return table_.Find(place, [&](Ref ref) IDEM_NO_ANALYSIS {
+    const char* const entry = arena_.At(ref);
+    PrefetchLines(entry);  // its tail comes together with its key
+    return EntryHasKey(entry, key);
+  });
 }
 
-// A small record with a response of some 100 bytes begins and ends on the same three lines.
 void Stripe::PrefetchEntry(Table::Place place) {
-  constexpr size_t kLineBytes = 64;
   MutexLock lock(mutex_);
   const Ref ref = table_.Find(place, [](Ref) { return true; });
-  if (ref == 0) return;
-  const char* const entry = arena_.At(ref);
-  for (size_t line = 0; line < 3; ++line) __builtin_prefetch(entry + line * kLineBytes, 1);
+  if (ref != 0) PrefetchLines(arena_.At(ref));
 }
 
 Moment Stripe::MomentLocked(const Moment& moment) {

@@ -8,6 +8,30 @@
 
 namespace idem::engine {
 
+// Fills a segment that was empty with slots of others, in whatever order they come.
+class Table::Filler {
+ public:
+  explicit Filler(Bucket* segment) : segment_(segment) {}
+
+  // A copy of the slot `i` of `from`, whose home is `home`. False: no bucket of its probe has room.
+  bool Add(const Bucket& from, size_t i, uint32_t home) {
+    uint32_t to = home;
+    while (used_[to] == kSlots) {
+      if (++to - home == kProbes) return false;
+    }
+    const size_t slot = used_[to]++;
+    segment_[to].low[slot] = static_cast<uint16_t>((from.low[i] & ~3) | (to - home));
+    segment_[to].high[slot] = from.high[i];
+    segment_[to].refs[slot] = from.refs[i];
+    for (uint32_t before = home; before < to; ++before) ++segment_[before].passed;
+    return true;
+  }
+
+ private:
+  Bucket* const segment_;
+  std::array<uint8_t, kBuckets> used_{};
+};
+
 Table::~Table() {
   if (directories_.empty()) return;
   for (const Segment& segment : directory().about) {
@@ -136,10 +160,14 @@ void Table::DoubleDirectory() {
   directory_.store(directories_.back().get(), std::memory_order_release);
 }
 
+uint16_t Table::PrefixAt(const Bucket& bucket, size_t slot) {
+  return static_cast<uint16_t>(bucket.high[slot] << 8 | bucket.low[slot] >> 8);
+}
+
 Table::Place Table::PlaceAt(const Bucket* segment, uint32_t bucket, size_t slot) {
   const uint32_t low = segment[bucket].low[slot];
-  return {static_cast<uint16_t>(segment[bucket].high[slot] << 8 | low >> 8),
-          static_cast<uint8_t>(bucket - (low & 3)), static_cast<uint8_t>(low >> 2 & 0x3f)};
+  return {PrefixAt(segment[bucket], slot), static_cast<uint8_t>(bucket - (low & 3)),
+          static_cast<uint8_t>(low >> 2 & 0x3f)};
 }
 
 // Half of the slots move to a segment of their own; the rest stays where it is. Those that move go
@@ -156,15 +184,14 @@ bool Table::Split(uint16_t prefix) {
   Segment lower = directory().about[first];
   Segment upper = {.page = page, .count = 0, .depth = static_cast<uint8_t>(depth)};
   auto* const from = reinterpret_cast<Bucket*>(pool_->PageAt(lower.page));
-  auto* const to = reinterpret_cast<Bucket*>(pool_->PageAt(page));
+  Filler filler(reinterpret_cast<Bucket*>(pool_->PageAt(page)));
+  const uint32_t bit = 1u << (kPrefixBits - depth);
   for (uint32_t b = 0; b < kBuckets; ++b) {
     for (uint32_t i = 0; i < kSlots; ++i) {
-      const Ref ref = from[b].refs[i];
-      if (ref == 0) continue;
-      const Place place = PlaceAt(from, b, i);
-      if ((place.prefix >> (kPrefixBits - depth) & 1) == 0) continue;
-      EraseFrom(from, place.home, {&from[b], i});
-      IDEM_CHECK(InsertInto(to, place, ref));
+      if (from[b].refs[i] == 0 || (PrefixAt(from[b], i) & bit) == 0) continue;
+      const uint32_t home = b - (from[b].low[i] & 3u);
+      IDEM_CHECK(filler.Add(from[b], i, home));
+      EraseFrom(from, home, {&from[b], i});
       ++upper.count;
     }
   }
@@ -197,8 +224,9 @@ void Table::MergeIfSparse(uint16_t prefix) {
   if (count > kMergeSlotsMax) return;
   const uint32_t page = NewSegment();
   if (page == PagePool::kNoPage) return;
+  Filler filler(reinterpret_cast<Bucket*>(pool_->PageAt(page)));
   for (const Segment& half : halves) {
-    if (MergeInto(page, reinterpret_cast<const Bucket*>(pool_->PageAt(half.page)))) continue;
+    if (FillWith(reinterpret_cast<const Bucket*>(pool_->PageAt(half.page)), filler)) continue;
     pool_->Give(page);
     return;
   }
@@ -209,12 +237,11 @@ void Table::MergeIfSparse(uint16_t prefix) {
   --segment_count_;
 }
 
-bool Table::MergeInto(uint32_t page, const Bucket* half) const {
-  auto* const to = reinterpret_cast<Bucket*>(pool_->PageAt(page));
+bool Table::FillWith(const Bucket* segment, Filler& filler) {
   for (uint32_t b = 0; b < kBuckets; ++b) {
     for (size_t i = 0; i < kSlots; ++i) {
-      const Ref ref = half[b].refs[i];
-      if (ref != 0 && !InsertInto(to, PlaceAt(half, b, i), ref)) return false;
+      if (segment[b].refs[i] == 0) continue;
+      if (!filler.Add(segment[b], i, b - (segment[b].low[i] & 3u))) return false;
     }
   }
   return true;

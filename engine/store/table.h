@@ -37,11 +37,16 @@
 #ifndef IDEM_STORE_TABLE_H_
 #define IDEM_STORE_TABLE_H_
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include <array>
 #include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -128,6 +133,7 @@ class Table {
   static_assert(sizeof(Bucket) == 64);
   static_assert(sizeof(Bucket) * kBuckets == kPageBytes);
 
+  class Filler;
   struct SlotAt {
     Bucket* bucket = nullptr;
     uint32_t index = 0;
@@ -154,10 +160,20 @@ class Table {
   static uint16_t LowOf(Place place, uint32_t distance) {
     return static_cast<uint16_t>((place.prefix & 0xff) << 8 | place.tag << 2 | distance);
   }
+  // A bit for each slot whose `low` is this one under the mask. Eight of the nine in one compare.
   static uint32_t WhoMatches(const Bucket& bucket, uint16_t low, uint16_t mask) {
-    uint32_t who = 0;
-    for (uint32_t i = 0; i < kSlots; ++i) who |= uint32_t{(bucket.low[i] & mask) == low} << i;
+    using Eight = uint16_t __attribute__((vector_size(16)));
+    Eight eight;
+    std::memcpy(&eight, bucket.low.data(), sizeof(eight));
+    const auto equal = (eight & mask) == low;  // all ones or zero each
+    uint32_t who = uint32_t{(bucket.low[8] & mask) == low} << 8;
+#ifdef __SSE2__
+    const __m128i bytes = _mm_packs_epi16(reinterpret_cast<__m128i>(equal), _mm_setzero_si128());
+    return who | static_cast<uint32_t>(_mm_movemask_epi8(bytes));
+#else
+    for (uint32_t i = 0; i < 8; ++i) who |= (equal[i] & 1u) << i;
     return who;
+#endif
   }
   Directory& directory() const { return *directory_.load(std::memory_order_relaxed); }
   Bucket* BucketOf(Place place) const {
@@ -177,6 +193,7 @@ class Table {
   static void Put(Bucket* segment, uint32_t bucket, Place place, Ref ref);
   static uint32_t HopTo(Bucket* segment, uint32_t bucket);
   static void EraseFrom(Bucket* segment, uint32_t home, SlotAt at);
+  static uint16_t PrefixAt(const Bucket& bucket, size_t slot);
   static Place PlaceAt(const Bucket* segment, uint32_t bucket, size_t slot);
   SlotAt SearchRef(Place place, Ref ref) const;
   bool MakeFirstSegment();
@@ -184,7 +201,7 @@ class Table {
   void SetSegment(size_t first, Segment segment);
   bool Split(uint16_t prefix);
   void MergeIfSparse(uint16_t prefix);
-  bool MergeInto(uint32_t page, const Bucket* half) const;
+  static bool FillWith(const Bucket* segment, Filler& filler);
   void DoubleDirectory();
 
   PagePool* const pool_;

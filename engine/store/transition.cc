@@ -318,8 +318,11 @@ void Describe(const Image& entry, const Moment& moment, bool with_value, Reply& 
     reply.orphaned = !LeaseRuns(entry, moment);
   }
   if (!with_value) return;
-  reply.response =
-      entry.value_body != nullptr ? Response::Share(entry.value_body) : Response::Copy(entry.value);
+  if (entry.value_body != nullptr) {
+    reply.response.Share(entry.value_body);
+  } else {
+    reply.response.Copy(entry.value);
+  }
 }
 
 Change Transition(const Image& entry, const Request& request, const Moment& moment, Image& next,

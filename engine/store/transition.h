@@ -14,6 +14,7 @@
 #define IDEM_STORE_TRANSITION_H_
 
 #include <cstdint>
+#include <memory>
 
 #include "base/hash.h"
 #include "idem/request.h"
@@ -55,6 +56,12 @@ int64_t LeaseEndMs(const Image& entry, const Moment& moment);
 
 inline bool Expired(const Image& entry, int64_t now_ms) {
   return entry.deadline_ms != 0 && entry.deadline_ms <= now_ms;
+}
+
+// Makes a used reply fresh. Shorter than to assign a fresh one, which would be made elsewhere first.
+inline void Renew(Reply& reply) {
+  std::destroy_at(&reply);
+  std::construct_at(&reply);
 }
 
 // --- shared by the two halves of the table ---

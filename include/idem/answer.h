@@ -44,9 +44,9 @@ class Response {
   std::string_view bytes() const { return {body_ == nullptr ? inline_ : shared_bytes_, size_}; }
   size_t size() const { return size_; }
 
-  // For the engine: a copy of at most kInlineBytes, or a share of `body` (may not be null).
-  static Response Copy(std::string_view bytes);
-  static Response Share(engine::Body* body);
+  // For the engine: becomes a copy of at most kInlineBytes, or a share of `body` (may not be null).
+  void Copy(std::string_view bytes);
+  void Share(engine::Body* body);
 
  private:
   engine::Body* body_ = nullptr;

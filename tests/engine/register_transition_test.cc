@@ -90,7 +90,7 @@ Decision Found(const Image& entry, const Request& request, Outcome outcome) {
   if (request.op == Op::kSetDeadline) return d;
   d.reply.ttl_ms = entry.deadline_ms == 0 ? -1 : entry.deadline_ms - kNowMs;
   d.reply.value_bytes = entry.value.size();
-  if (request.want_value) d.reply.response = Response::Copy(entry.value);
+  if (request.want_value) d.reply.response.Copy(entry.value);
   return d;
 }
 

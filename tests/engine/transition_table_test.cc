@@ -178,7 +178,7 @@ void DescribeFinish(const Image& entry, Reply& reply) {
 Decision Replay(const Case& c) {
   Decision d = Stays(c, Outcome::kReplay);
   DescribeFinish(c.entry, d.reply);
-  d.reply.response = Response::Copy(c.entry.value);
+  d.reply.response.Copy(c.entry.value);
   return d;
 }
 
@@ -258,7 +258,7 @@ Decision Described(const Case& c) {
     d.reply.lease_ms = std::max<int64_t>(0, LeaseEnd(c) - kNowMs);
     d.reply.orphaned = kNowMs >= LeaseEnd(c);
   }
-  if (c.request.want_value) d.reply.response = Response::Copy(c.entry.value);
+  if (c.request.want_value) d.reply.response.Copy(c.entry.value);
   return d;
 }
 

@@ -17,9 +17,13 @@ bool From(int64_t low, int64_t value, int64_t high) { return low <= value && val
 
 // A response of any length; in a test nobody looks at the bytes of one that is not inline.
 Response ResponseOf(std::string_view bytes) {
-  if (bytes.size() <= Response::kInlineBytes) return Response::Copy(bytes);
+  Response response;
+  if (bytes.size() <= Response::kInlineBytes) {
+    response.Copy(bytes);
+    return response;
+  }
   Body* const body = Body::New(bytes);
-  Response response = Response::Share(body);
+  response.Share(body);
   body->Unref();
   return response;
 }

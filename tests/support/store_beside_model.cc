@@ -27,7 +27,7 @@ std::vector<Reply> UsedReplies(size_t count) {
     reply.token = 4;
     reply.lease_ms = reply.retry_after_ms = reply.age_ms = reply.ttl_ms = 5;
     reply.lsn = ~Lsn{0};
-    reply.response = Response::Copy("another's");
+    reply.response.Copy("another's");
   }
   return replies;
 }
