@@ -13,6 +13,8 @@ namespace idem::engine {
 // `bytes` (> 0) of uninitialised memory, aligned for any standard type, or null.
 [[nodiscard]] void* AllocateOrNull(size_t bytes);
 
+// What that has really taken from the allocator, its own header included.
+size_t AllocatedBytes(const void* memory);
 // `memory` comes from AllocateOrNull(bytes), or is null.
 void Free(void* memory, size_t bytes);
 

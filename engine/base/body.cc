@@ -15,9 +15,11 @@ Body* Body::New(std::string_view bytes) {
   return body;
 }
 
+size_t Body::memory_bytes() const { return AllocatedBytes(this); }
+
 void Body::Unref() {
   if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-  const size_t size = memory_bytes();
+  const size_t size = sizeof(Body) + size_;
   this->~Body();
   Free(this, size);
 }

@@ -19,7 +19,7 @@ class Body {
 
   std::string_view bytes() const { return {reinterpret_cast<const char*>(this + 1), size_}; }
   // What it takes from the allocator, for accounting.
-  size_t memory_bytes() const { return sizeof(Body) + size_; }
+  size_t memory_bytes() const;
 
   void Ref() { references_.fetch_add(1, std::memory_order_relaxed); }
   void Unref();

@@ -1,6 +1,9 @@
 #include <fcntl.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef __x86_64__
+#include <x86intrin.h>
+#endif
 
 #include <string>
 
@@ -30,9 +33,27 @@ int64_t NowMs(clockid_t clock) {
   return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
 }
 
+#ifdef __x86_64__
+// To read the time stamp counter takes a third of a call to the clock. While few cycles have passed
+// in this thread, what the clock said is still true: 50 us at most, at 1 GHz.
+int64_t BootMsWithin50us() {
+  constexpr uint64_t kGoodForCycles = 50'000;
+  thread_local uint64_t read_at = 0;
+  thread_local int64_t boot_ms = 0;
+  const uint64_t cycles = __rdtsc();
+  if (boot_ms == 0 || cycles - read_at > kGoodForCycles) {
+    boot_ms = NowMs(CLOCK_BOOTTIME);
+    read_at = cycles;
+  }
+  return boot_ms;
+}
+#else
+int64_t BootMsWithin50us() { return NowMs(CLOCK_BOOTTIME); }
+#endif
+
 class SystemClock final : public Clock {
  public:
-  int64_t BootMs() const override { return NowMs(CLOCK_BOOTTIME); }
+  int64_t BootMs() const override { return BootMsWithin50us(); }
   int64_t WallMs() const override { return NowMs(CLOCK_REALTIME); }
   std::string BootId() const override { return boot_id_; }
 

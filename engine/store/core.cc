@@ -249,13 +249,22 @@ bool Core::ExecuteLarge(Started& started, const Moment& moment, Reply& reply) {
   return true;
 }
 
-absl::Status Core::Call(const Request& request, Reply& reply) {
-  while (ExecuteAppending({&request, 1}, {&reply, 1}) == 0) {
+absl::Status Core::Call(std::span<const Request> requests, std::span<Reply> replies) {
+  Lsn lsn = 0;
+  bool unwaited = false;
+  for (size_t done = 0; done < requests.size();) {
+    const size_t executed = ExecuteAppending(requests.subspan(done), replies.subspan(done));
+    for (size_t i = done; i < done + executed; ++i) {
+      lsn = std::max(lsn, replies[i].lsn);
+      unwaited |= requests[i].nowait && replies[i].changed;
+    }
+    done += executed;
+    if (done == requests.size()) break;
     absl::Status status = log_->WaitCommitted(log_->committed() + 1);
     if (!status.ok()) return status;
   }
-  if (request.nowait && reply.changed) log_->RequestCommit();
-  return log_->WaitCommitted(reply.lsn);
+  if (unwaited) log_->RequestCommit();
+  return log_->WaitCommitted(lsn);
 }
 
 uint64_t Core::Scan(uint64_t cursor, size_t count,
@@ -286,6 +295,7 @@ Stats Core::GetStats() const {
   stats.durability = options_.durability;
   stats.memory_bytes = memory_.used();
   stats.memory_limit_bytes = memory_.limit();
+  stats.page_bytes = pool_.memory_bytes();
   for (const auto& stripe : stripes_) stripe->AddStats(stats);
   stats.log = log_->stats();
   snapshotter_->AddStats(stats.log);
@@ -305,7 +315,7 @@ absl::Status Core::Snapshot() {
 }
 
 bool Core::ExpireSlice() {
-  constexpr size_t kUnitsPerSlice = 256;
+  constexpr size_t kUnitsPerSlice = 64;
   const int64_t now_ms = clock_->NowMs();
   bool done = true;
   for (const auto& stripe : stripes_) done &= stripe->Expire(now_ms, kUnitsPerSlice);

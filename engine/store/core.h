@@ -48,9 +48,9 @@ class Core {
   int AddCommitListener(std::function<void()> listener);
   void RemoveCommitListener(int id);
 
-  // Executes one request and waits until its reply may be told. Not OK: the log has failed, and
-  // whether the request took effect is unknown.
-  absl::Status Call(const Request& request, Reply& reply);
+  // Executes all and waits until their replies may be told. Not OK: the log has failed, and whether
+  // the requests took effect is unknown.
+  absl::Status Call(std::span<const Request> requests, std::span<Reply> replies);
 
   Log& log() { return *log_; }
   int64_t NowMs() const { return clock_->NowMs(); }

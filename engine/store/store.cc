@@ -1,6 +1,8 @@
 // The public face: turns calls into Requests and Replies into answers.
 #include "idem/store.h"
 
+#include <algorithm>
+#include <array>
 #include <string>
 #include <utility>
 
@@ -88,8 +90,31 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const Options& options,
 absl::StatusOr<Answer> Store::Begin(std::string_view key, const Fingerprint& fingerprint,
                                     const BeginOptions& options) {
   Reply reply;
-  const absl::Status called = core_->Call(BeginRequest(key, fingerprint, options), reply);
-  if (!called.ok()) return called;
+  const Request request = BeginRequest(key, fingerprint, options);
+  const absl::Status called = core_->Call({&request, 1}, {&reply, 1});
+  return called.ok() ? AnswerOf(key, reply) : called;
+}
+
+void Store::BeginMany(std::span<const BeginCall> calls,
+                      std::span<absl::StatusOr<Answer>> answers) {
+  constexpr size_t kAtOnce = 64;
+  std::array<Request, kAtOnce> requests;
+  std::array<Reply, kAtOnce> replies;
+  for (size_t done = 0; done < calls.size(); done += kAtOnce) {
+    const size_t count = std::min(kAtOnce, calls.size() - done);
+    for (size_t i = 0; i < count; ++i) {
+      const BeginCall& call = calls[done + i];
+      requests[i] = BeginRequest(call.key, call.fingerprint, call.options);
+    }
+    const absl::Status called =
+        core_->Call({requests.data(), count}, std::span(replies).first(count));
+    for (size_t i = 0; i < count; ++i) {
+      answers[done + i] = called.ok() ? AnswerOf(requests[i].key, replies[i]) : called;
+    }
+  }
+}
+
+absl::StatusOr<Answer> Store::AnswerOf(std::string_view key, Reply& reply) {
   switch (reply.outcome) {
     case Outcome::kClaimed:
       return Claim(this, key, reply.token, reply.attempt, reply.lease_ms);
@@ -114,7 +139,7 @@ Claim Store::Attach(std::string_view key, Token token) { return Claim(this, key,
 
 absl::Status Store::Settle(const Request& request) {
   Reply reply;
-  const absl::Status called = core_->Call(request, reply);
+  const absl::Status called = core_->Call({&request, 1}, {&reply, 1});
   return called.ok() ? StatusOf(reply) : called;
 }
 
@@ -126,7 +151,7 @@ absl::StatusOr<Replay> Store::FinishOf(const Claim& claim) {
   request.key = claim.key();
   request.want_value = true;
   Reply reply;
-  absl::Status called = core_->Call(request, reply);
+  absl::Status called = core_->Call({&request, 1}, {&reply, 1});
   if (!called.ok()) return called;
   const bool finished = reply.state == State::kCompleted || reply.state == State::kFailedFinal;
   if (!finished || reply.token != claim.token()) {

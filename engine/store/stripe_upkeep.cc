@@ -14,14 +14,16 @@ uint64_t TickAt(int64_t now_ms) { return static_cast<uint64_t>(now_ms / kTickMs)
 // The first tick that begins at or after `due_ms`.
 uint64_t TickAfter(int64_t due_ms) { return TickAt(due_ms + kTickMs - 1); }
 
-void CountEntry(const Image& image, int sign, Stats& counts) {
+void CountEntry(const Image& image, size_t bytes, int sign, Stats& counts) {
   const uint64_t one = static_cast<uint64_t>(int64_t{sign});
   if (image.kind == Kind::kRegister) {
     counts.registers += one;
+    counts.register_bytes += one * bytes;
     if (image.deadline_ms != 0) counts.registers_with_deadline += one;
     return;
   }
   counts.records += one;
+  counts.record_bytes += one * bytes;
   if (image.state == State::kInProgress) counts.in_progress += one;
 }
 
@@ -151,7 +153,7 @@ size_t Stripe::MemoryBytesLocked(const Image& image, Ref ref) const {
 void Stripe::CountLocked(const Image& image, Ref ref, int sign) {
   const size_t bytes = MemoryBytesLocked(image, ref);
   sign > 0 ? meter_.Add(bytes) : meter_.Subtract(bytes);
-  CountEntry(image, sign, counts_);
+  CountEntry(image, bytes, sign, counts_);
 }
 
 void Stripe::MeterIndexLocked() {
@@ -201,6 +203,10 @@ void Stripe::AddStats(Stats& stats) const {
   stats.registers += counts_.registers;
   stats.registers_with_deadline += counts_.registers_with_deadline;
   stats.in_progress += counts_.in_progress;
+  stats.record_bytes += counts_.record_bytes;
+  stats.register_bytes += counts_.register_bytes;
+  stats.index_bytes += table_.memory_bytes();
+  stats.wheel_bytes += wheel_.memory_bytes();
   stats.claims += counts_.claims;
   stats.takeovers += counts_.takeovers;
   stats.replays += counts_.replays;
@@ -227,8 +233,9 @@ void Stripe::CheckInvariants() const {
       const StoredKey key(EntryKeyText(arena_.At(ref), buffer));
       const Image image = ReadEntry(arena_.At(ref));
       IDEM_CHECK(EntryBytes(image, key) <= arena_.BlockBytes(ref));
-      bytes += MemoryBytesLocked(image, ref);
-      CountEntry(image, +1, counts);
+      const size_t entry_bytes = MemoryBytesLocked(image, ref);
+      bytes += entry_bytes;
+      CountEntry(image, entry_bytes, +1, counts);
     });
   }
   IDEM_CHECK(arena_.CountBlocks() == table_.size() + wheel_.memory_bytes() / TimingWheel::kChunkBytes);
@@ -236,6 +243,8 @@ void Stripe::CheckInvariants() const {
   IDEM_CHECK(counts.records == counts_.records && counts.registers == counts_.registers);
   IDEM_CHECK(counts.registers_with_deadline == counts_.registers_with_deadline);
   IDEM_CHECK(counts.in_progress == counts_.in_progress);
+  IDEM_CHECK(counts.record_bytes == counts_.record_bytes);
+  IDEM_CHECK(counts.register_bytes == counts_.register_bytes);
 }
 
 }  // namespace idem::engine

@@ -9,6 +9,7 @@
 
 #include "idem/clock.h"
 #include "idem/file_system.h"
+#include "idem/fingerprint.h"
 
 namespace idem {
 
@@ -34,7 +35,8 @@ struct Options {
   int64_t sync_interval_ms = 1000;
 
   // Entries, index, wheel and large responses together: 16 MiB or more. At 90 % new claims are
-  // refused; claims that run can always finish. Recovery never refuses.
+  // refused; claims that run can always finish. Recovery never refuses. All but the responses over
+  // 256 bytes cannot be more than 32 GiB, whatever the limit.
   uint64_t memory_limit_bytes = uint64_t{1} << 30;
   // Used where a Begin names none. Lease 1 .. 86,400,000 (24 h), retention 1 .. 7,776,000,000
   // (90 d); retention may not be shorter than the lease.
@@ -48,7 +50,7 @@ struct Options {
   uint32_t max_response_bytes = 1 << 20;
 
   // Independent locks, a power of two, 1 .. 1024. 64 keeps two to sixteen threads out of each
-  // other's way; more cost about 12 KiB each.
+  // other's way; more cost about 20 KiB each.
   uint32_t stripes = 64;
   // Size of one log file: 64 KiB .. 1 GiB, and room for the largest record. Two are kept filled
   // with zeros ahead.
@@ -75,6 +77,13 @@ struct BeginOptions {
   // undo the claim: nobody has the key then, and this claim's finish is told kNotFound or fenced.
   // So only for work that may be done twice, or whose finish is what counts.
   bool nowait = false;
+};
+
+// One of the calls of Store::BeginMany.
+struct BeginCall {
+  std::string_view key = {};
+  Fingerprint fingerprint = {};
+  BeginOptions options = {};
 };
 
 }  // namespace idem

@@ -47,7 +47,12 @@ struct Stats {
   uint64_t registers = 0;
   uint64_t registers_with_deadline = 0;
   uint64_t in_progress = 0;
-  uint64_t memory_bytes = 0;  // now: entries, bodies, index and wheel
+  uint64_t memory_bytes = 0;  // now: the next four; what the limit is for
+  uint64_t record_bytes = 0;  // blocks and large responses, as the allocators give them
+  uint64_t register_bytes = 0;
+  uint64_t index_bytes = 0;
+  uint64_t wheel_bytes = 0;
+  uint64_t page_bytes = 0;  // memory mapped for blocks, index and wheel, free pages included
   uint64_t memory_limit_bytes = 0;
   uint64_t claims = 0;     // answers CLAIMED
   uint64_t takeovers = 0;  // of them, with attempt > 1
