@@ -54,6 +54,10 @@ bool Stripe::Execute(Call& call, const Moment& moment, Reply& reply) {
   if (pending.needs_room) return false;
   CountReplyLocked(pending, reply);
   if (pending.change == Change::kNone) return true;
+  if (IDEM_BUG(complete_not_in_one_hold) && call.request->op == Op::kComplete) {
+    mutex_.Unlock();
+    mutex_.Lock();
+  }
   const Lsn lsn = shared_.log->Append({&pending.next, 1});
   InstallLocked(pending, lsn);
   if (!call.request->nowait) reply.lsn = lsn;  // else it stays that of what was seen
@@ -75,7 +79,7 @@ void Stripe::PrefetchEntry(Table::Place place) {
 }
 
 Moment Stripe::MomentLocked(const Moment& moment) {
-  now_ms_ = std::max(now_ms_, moment.now_ms);
+  now_ms_ = IDEM_BUG(stripe_time_goes_back) ? moment.now_ms : std::max(now_ms_, moment.now_ms);
   Moment exact = moment;
   exact.now_ms = now_ms_;
   exact.memory_full = shared_.memory->full();

@@ -65,6 +65,8 @@ void Stripe::ExpireItemLocked(TimingWheel::Item item) {
   char* const entry = arena_.At(ref);
   const int64_t deadline_ms = EntryDeadlineMs(entry);
   if (deadline_ms != 0 && deadline_ms <= now_ms_) {
+    // Were the change that brought the deadline lost, what stood there before would be back.
+    if (!IDEM_BUG(expiry_not_waited_for)) removal_lsn_ = std::max(removal_lsn_, EntryLsn(entry));
     DropLocked(Table::PlaceOfName(item.name), ref);
     ++counts_.expired;
     return;
