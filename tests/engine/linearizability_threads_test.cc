@@ -35,9 +35,6 @@ namespace idem::engine {
 namespace {
 
 constexpr int kTimeStepsMax = 30;  // in one life
-// In histories that are cut off nothing is forgotten: an absence by expiry does not wait yet for
-// the change that brought the deadline.
-constexpr int64_t kWholeHistoryMs = 60'000;
 constexpr int64_t kProbeMs = int64_t{36'500} * 24 * 3'600'000;
 
 // Without a message, so that threads share no count of who refers to it: Debian's Abseil keeps that
@@ -111,9 +108,7 @@ class Stage {
 };
 
 Stage::Stage(uint64_t seed, Durability durability)
-    : random_(seed),
-      world_(1 + seed % CallersWorld::kKeys,
-             durability == Durability::kMemory ? 0 : kWholeHistoryMs) {
+    : random_(seed), world_(1 + seed % CallersWorld::kKeys) {
   disk_.before = [] { GiveWay(2); };
   options_.durability = durability;
   options_.directory = durability == Durability::kMemory ? "" : "/store";

@@ -217,9 +217,7 @@ Token Caller::PickToken() {
   return token == 0 ? 1 : token;
 }
 
-int64_t Caller::PickRetentionMs() {
-  return world_->retention_ms_min() + 1 + static_cast<int64_t>(Pick(kRetentionMsMax));
-}
+int64_t Caller::PickRetentionMs() { return 1 + static_cast<int64_t>(Pick(kRetentionMsMax)); }
 
 std::string_view Caller::PickValue() {
   return ValueOf(OneIn(4) ? Pick(kValues) : static_cast<size_t>(thread_) + 1);

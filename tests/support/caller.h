@@ -24,12 +24,9 @@ class CallersWorld {
  public:
   static constexpr size_t kKeys = 4;
 
-  // What is remembered at all is so for at least `retention_ms_min`.
-  CallersWorld(size_t keys, int64_t retention_ms_min)
-      : keys_(keys), retention_ms_min_(retention_ms_min) {}
+  explicit CallersWorld(size_t keys) : keys_(keys) {}
 
   size_t keys() const { return keys_; }
-  int64_t retention_ms_min() const { return retention_ms_min_; }
   // Records and registers by turns, the last for both.
   static std::string_view KeyOf(size_t key);
   Moments& moments() { return moments_; }
@@ -39,7 +36,6 @@ class CallersWorld {
 
  private:
   const size_t keys_;
-  const int64_t retention_ms_min_;
   Moments moments_;
   std::array<std::atomic<Token>, kKeys> tokens_{};
 };
