@@ -26,11 +26,15 @@ DAMAGE = "LogRecoveryDamageTest.*"
 FAILURE = "Modes/StoreFailureTest.*"
 
 SNAPSHOT = "*Snapshot*"
+THREADS = "Cases/LinearizabilityTest.*"
 
 # bug: (what it does, the tests that should notice).
 BUGS = {
     # writing
     "acked_before_sync": ("answers leave before the sync", CRASH),
+    "later_appends_counted": ("what was appended while a batch was written counts as written",
+                              THREADS),
+    "two_commit_at_once": ("a second thread takes the role of the committer", THREADS),
     "sync_tried_again": ("a failed sync is tried again on the same bytes", "FileLogFailureTest.*"),
     "failed_write_counted": ("a write that failed is acknowledged", FAILURE),
     "synced_block_written_again": ("a batch goes into a block that was synced",

@@ -26,7 +26,8 @@ ManifestSegment& Find(Manifest& manifest, uint64_t number) {
 // --- choosing a job
 
 LogWriter::Task LogWriter::TakeBatchLocked() {
-  if (committing_ || queue_.empty() || !status_.ok()) return {};
+  if (committing_ && !IDEM_BUG(two_commit_at_once)) return {};
+  if (queue_.empty() || !status_.ok()) return {};
   if (queue_.size() == 1 && !ledger_.MayTakeTail()) {
     tail_waits_ = true;
     return {};
@@ -206,7 +207,9 @@ void LogWriter::AdvanceLocked(Task& task) {
   const bool always = options_.durability == Durability::kAlways;
   published_ = progress_;
   synced_.store(progress_.synced, std::memory_order_release);
-  committed_.store(always ? progress_.synced : progress_.written, std::memory_order_release);
+  const Lsn committed = always ? progress_.synced : progress_.written;
+  committed_.store(IDEM_BUG(later_appends_counted) ? appended_ : committed,
+                   std::memory_order_release);
   ledger_.SetInUseLeft(progress_.bytes_left);
   if (progress_.synced == progress_.written) {
     unsynced_since_ms_ = kAllSynced;

@@ -287,5 +287,18 @@ TEST(StripeRandomExpiryTest, NothingIsFreedEarlyNorMuchTooLate) {
   RunSeeds(TestSize(200), [](uint64_t seed) { RandomDeadlines(seed).Run(2000); });
 }
 
+// Was the change that brought the deadline lost, what stood there before would be back.
+TEST_F(StripeExpiryTest, AnAbsenceWaitsForTheChangeThatExpired) {
+  Do(Put("stays"));
+  const Lsn lsn = Do(Put("goes", 10)).lsn;
+  one_.Advance(10);
+  EXPECT_GE(Do(Get(Kind::kAny, false)).lsn, lsn);
+  one_.Advance(2 * kTickMs);
+  EXPECT_EQ(EntriesAfterExpiry(), 0u);
+  const Reply reply = Do(Get(Kind::kAny, false));
+  EXPECT_EQ(reply.outcome, Outcome::kAbsent);
+  EXPECT_GE(reply.lsn, lsn);
+}
+
 }  // namespace
 }  // namespace idem::engine

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/body.h"
-#include "gtest/gtest.h"
 #include "tests/support/text.h"
 
 namespace idem::engine {
@@ -89,12 +89,7 @@ const char* Model::WhyInvalid(const Request& request) const {
 
 Model::Entry* Model::Find(std::string_view key) {
   const auto found = entries_.find(key);
-  if (found == entries_.end()) return nullptr;
-  if (found->second.forget_ms.has_value() && *found->second.forget_ms <= now_ms_) {
-    entries_.erase(found);
-    return nullptr;
-  }
-  return &found->second;
+  return found == entries_.end() || Expired(found->second) ? nullptr : &found->second;
 }
 
 Reply Model::Answer(const Request& request, const Reply& told) {
@@ -110,6 +105,7 @@ Reply Model::Answer(const Request& request, const Reply& told) {
     token = record != nullptr ? record->token : std::get<Register>(entry->what).version;
   }
   Reply reply = Dispatch(request, entry, told);
+  if (std::exchange(token_fell_, false)) return Plain(Outcome::kUnavailable);
   reply.kind = found;
   if (reply.token == 0) reply.token = token;
   if (!reply.changed) reply.state = state;
@@ -180,8 +176,7 @@ std::vector<Reply> Model::AnswerTogether(std::span<const Request> requests,
 }
 
 Token Model::TakeToken(const Reply& told) {
-  EXPECT_GT(told.token, last_token_) << "tokens rise and never repeat";
-  EXPECT_LE(told.token, kHighestToken);
+  token_fell_ = told.token <= last_token_ || told.token > kHighestToken;
   last_token_ = std::max(last_token_, told.token);
   return told.token;
 }
@@ -201,8 +196,7 @@ void Model::Forget(std::string_view key) { entries_.erase(entries_.find(key)); }
 std::set<std::string> Model::Keys(uint64_t since) {
   std::set<std::string> keys;
   for (const auto& [key, entry] : entries_) {
-    const bool expired = entry.forget_ms.has_value() && *entry.forget_ms <= now_ms_;
-    if (!expired && entry.born <= since) keys.insert(key);
+    if (!Expired(entry) && entry.born <= since) keys.insert(key);
   }
   return keys;
 }
@@ -222,6 +216,24 @@ std::vector<int64_t> Model::TurnsOf(const std::string& key) const {
   const auto* record = std::get_if<Record>(&found->second.what);
   if (record != nullptr) turns.push_back(record->until_ms);
   return turns;
+}
+
+std::string Model::StateOf(const std::string& key) const {
+  std::string state = absl::StrCat(last_token_, ";");
+  const auto found = entries_.find(key);
+  if (found == entries_.end()) return state;
+  absl::StrAppend(&state, found->second.forget_ms.value_or(-1), ";");
+  if (const auto* value = std::get_if<Register>(&found->second.what)) {
+    absl::StrAppend(&state, "register ", value->version, ";", value->value);
+    return state;
+  }
+  const Record& record = std::get<Record>(found->second.what);
+  absl::StrAppend(&state, Name(record.state), ";", record.token, ";", record.attempt, ";",
+                  Text(record.fingerprint), ";", record.owner, ";", record.hold, ";",
+                  record.since_ms, ";", record.until_ms, ";", record.retention_ms);
+  absl::StrAppend(&state, ";", record.code, ";", record.omitted, record.may_be_omitted, ";",
+                  record.response);
+  return state;
 }
 
 // --- Reading ---

@@ -1,10 +1,13 @@
 // What a store must answer, said as simply as can be: a map of records and registers, one thread,
-// a clock that is told the time. No log, no hash, no wheel, no limits on memory; every expired
-// entry is thrown out before it is looked at.
+// a clock that is told the time. No log, no hash, no wheel, no limits on memory; what has expired
+// is passed over, and is there again should an open begin at an earlier moment.
 //
-// Some things a model cannot know. It takes them from the store's own reply: fresh tokens, which it
-// checks to rise, and, if it is told that memory may be short, whether a new entry was refused or a
-// response dropped.
+// Some things a model cannot know. It takes them from the store's own reply: fresh tokens, and, if
+// it is told that memory may be short, whether a new entry was refused or a response dropped. To a
+// token that does not rise it answers as a store must that has no better one: unavailable.
+//
+// A copy is independent; nothing but the return values tells of a difference. So a search may try
+// many orders of the same calls (linearizability.h).
 #ifndef IDEM_TESTS_SUPPORT_MODEL_H_
 #define IDEM_TESTS_SUPPORT_MODEL_H_
 
@@ -49,6 +52,8 @@ class Model {
   uint64_t births() const { return births_; }
   bool Has(std::string_view key) { return Find(key) != nullptr; }
   Token last_token() const { return last_token_; }
+  // All that decides what will be answered for `key`, but the time.
+  std::string StateOf(const std::string& key) const;
   // The store went back to this state, but its tokens go on.
   void KeepTokensAfter(Token last) { last_token_ = std::max(last_token_, last); }
 
@@ -114,6 +119,9 @@ class Model {
   void Install(std::string_view key, Entry entry);
   void Forget(std::string_view key);
   Token TakeToken(const Reply& told);
+  bool Expired(const Entry& entry) const {
+    return entry.forget_ms.has_value() && *entry.forget_ms <= now_ms_;
+  }
   bool Refused(const Reply& told) const;
 
   int64_t default_lease_ms_;
@@ -125,6 +133,7 @@ class Model {
   int64_t wall_ms_ = 0;
   int64_t opened_ms_ = 0;
   Token last_token_ = 0;
+  bool token_fell_ = false;  // in this call
   uint64_t births_ = 0;
   std::map<std::string, Entry, std::less<>> entries_;
 };
