@@ -1,10 +1,12 @@
 // The keys that benchmarks use: number i of a seed is always the same canonical UUID text, as
 // random as a real one, so a later run can name the keys of an earlier one without a list of them.
 //
-// The response of a key begins with the key, so that an answer meant for another one is noticed.
+// The response of a key begins with the key, or with as much of it as it has room for, so that an
+// answer meant for another one is noticed.
 #ifndef IDEM_BENCH_KEY_SPACE_H_
 #define IDEM_BENCH_KEY_SPACE_H_
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -72,19 +74,23 @@ class KeySpace {
   uint64_t base_;
 };
 
-// Responses of one size, at least kKeyBytes.
+// Responses of one size.
 class ResponseShape {
  public:
-  explicit ResponseShape(size_t bytes) : filler_(bytes - kKeyBytes, 'r') {}
+  explicit ResponseShape(size_t bytes)
+      : key_bytes_(std::min(bytes, kKeyBytes)), filler_(bytes - key_bytes_, 'r') {}
 
-  size_t bytes() const { return kKeyBytes + filler_.size(); }
-  void AppendTo(std::string* out, const Key& key) const { out->append(View(key)).append(filler_); }
+  size_t bytes() const { return key_bytes_ + filler_.size(); }
+  void AppendTo(std::string* out, const Key& key) const {
+    out->append(View(key).substr(0, key_bytes_)).append(filler_);
+  }
   bool Matches(const Key& key, std::string_view response) const {
-    return response.size() == bytes() && response.starts_with(View(key)) &&
+    return response.size() == bytes() && response.starts_with(View(key).substr(0, key_bytes_)) &&
            response.ends_with(filler_);
   }
 
  private:
+  size_t key_bytes_;
   std::string filler_;
 };
 

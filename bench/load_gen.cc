@@ -37,8 +37,9 @@ ABSL_FLAG(uint64_t, count, 0, "end after so many operations, however long it tak
 ABSL_FLAG(uint64_t, seed, 1, "of the fresh keys, and of the choice among resident ones");
 ABSL_FLAG(uint64_t, resident_seed, 1, "the seed by which the resident keys were made");
 ABSL_FLAG(uint64_t, resident_keys, 1, "how many of them there are");
-ABSL_FLAG(uint32_t, response_bytes, 100, "36 or more");
+ABSL_FLAG(uint32_t, response_bytes, 100, "");
 ABSL_FLAG(int64_t, retention_ms, 86'400'000, "of plain responses");
+ABSL_FLAG(int64_t, expire_at_unix_ms, 0, "when all responses of set-until expire");
 
 namespace idem::bench {
 namespace {
@@ -61,7 +62,7 @@ LoadShape ShapeFromFlags() {
   shape.fresh_seed = absl::GetFlag(FLAGS_seed);
   shape.resident_seed = absl::GetFlag(FLAGS_resident_seed);
   shape.resident_keys = std::max<uint64_t>(absl::GetFlag(FLAGS_resident_keys), 1);
-  shape.response_bytes = std::max<size_t>(absl::GetFlag(FLAGS_response_bytes), kKeyBytes);
+  shape.response_bytes = absl::GetFlag(FLAGS_response_bytes);
   return shape;
 }
 
@@ -135,8 +136,8 @@ int Main() {
     if (!loaded.ok()) Die(loaded.status());
     shas = *std::move(loaded);
   }
-  const std::map<std::string, Operation> known =
-      MakeOperations(shas, absl::GetFlag(FLAGS_retention_ms));
+  const std::map<std::string, Operation> known = MakeOperations(
+      shas, absl::GetFlag(FLAGS_retention_ms), absl::GetFlag(FLAGS_expire_at_unix_ms));
   std::vector<const Operation*> chosen;
   for (const std::string& name : names) {
     const auto found = known.find(name);

@@ -139,13 +139,15 @@ const std::map<std::string, std::string>& Scripts() {
 }
 
 std::map<std::string, Operation> MakeOperations(const std::map<std::string, std::string>& shas,
-                                                int64_t retention_ms) {
+                                                int64_t retention_ms, int64_t expire_at_unix_ms) {
   const std::string retention = absl::StrCat(retention_ms);
   const RequestTemplate begin = {"IDEM.BEGIN", Hole::kKey, "FP", Hole::kFingerprint};
   const RequestTemplate complete = {"IDEM.COMPLETE", Hole::kKey, Hole::kToken, Hole::kResponse};
   const RequestTemplate set = {"SET", Hole::kKey, Hole::kOwner, "NX", "EX", kRetentionSeconds};
   const RequestTemplate set_claim = {"SET", Hole::kKey, Hole::kOwner, "NX", "PX", kLeaseMs};
   const RequestTemplate set_response = {"SET", Hole::kKey, Hole::kResponse, "PX", retention};
+  const RequestTemplate set_until = {"SET", Hole::kKey, Hole::kResponse, "PXAT",
+                                     absl::StrCat(expire_at_unix_ms)};
   const RequestTemplate lua_begin = {"EVALSHA",          ShaOf(shas, "begin"), "1",     Hole::kKey,
                                      Hole::kFingerprint, Hole::kOwner,         kLeaseMs};
   const RequestTemplate lua_complete = {"EVALSHA",    ShaOf(shas, "complete"), "1",      Hole::kKey,
@@ -154,6 +156,7 @@ std::map<std::string, Operation> MakeOperations(const std::map<std::string, std:
       {"ping", {true, {{{"PING"}, IsPong}}}},
       {"set", {true, {{set, IsOk}}}},
       {"set-pair", {true, {{set_claim, IsOk}, {set_response, IsOk}}}},
+      {"set-until", {true, {{set_until, IsOk}}}},
       {"overwrite", {false, {{set_response, IsOk}}}},
       {"get", {false, {{{"GET", Hole::kKey}, IsResponse}}}},
       {"begin", {true, {{begin, IsClaimed}}}},

@@ -5,6 +5,7 @@
 //
 //   set         SET key owner NX EX: a claim as Redis users write it
 //   set-pair    the same, then SET key response PX: claim and completion
+//   set-until   SET response PXAT: all of them expire at one instant
 //   overwrite   SET response PX of a key that exists: everything stays as it is, but for the log
 //   get         GET of a key that set-pair has stored
 //   begin       IDEM.BEGIN of a fresh key
@@ -74,9 +75,9 @@ struct Operation {
 const std::map<std::string, std::string>& Scripts();
 
 // All operations by name; those in Lua are of use only if `shas` has their scripts. The retention
-// is that of plain responses; IDEM.BEGIN takes the server's default.
+// is that of plain responses, the instant that of set-until; IDEM.BEGIN takes the server's default.
 std::map<std::string, Operation> MakeOperations(const std::map<std::string, std::string>& shas,
-                                                int64_t retention_ms);
+                                                int64_t retention_ms, int64_t expire_at_unix_ms);
 
 }  // namespace idem::bench
 

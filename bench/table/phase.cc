@@ -1,0 +1,93 @@
+#include "bench/table/phase.h"
+
+#include <atomic>
+#include <barrier>
+#include <span>
+#include <string_view>
+#include <thread>
+
+#include "bench/table/block.h"
+
+namespace idem::bench {
+namespace {
+
+std::atomic<uint64_t> next_fresh = 0;
+std::atomic<uint64_t> next_choice = 0;
+
+// What one thread does.
+class Worker {
+ public:
+  Worker(Table* table, const Resident& resident, size_t batch, std::string_view operation)
+      : table_(table),
+        resident_(resident),
+        batch_(batch),
+        operation_(operation),
+        block_(*resident.shape),
+        choice_(next_choice.fetch_add(1) << 40) {}
+
+  bool is_on_fresh_keys() const { return operation_ == "claim" || operation_ == "insert"; }
+
+  // The ns it took.
+  int64_t RunBlock() {
+    if (is_on_fresh_keys()) fresh_ = next_fresh.fetch_add(Block::kItems);
+    for (size_t i = 0; i < Block::kItems; ++i) SetItem(i);
+    const size_t expected = operation_ == "duplicate" ? 0 : batch_;
+    const bool finds = operation_ == "find" || operation_ == "hot";
+    const int64_t start = NowNs();
+    for (size_t i = 0; i < Block::kItems; i += batch_) {
+      const std::span<const Item> items = block_.items().subspan(i, batch_);
+      if ((finds ? table_->Find(items) : table_->Insert(items)) != expected) {
+        Fail("a wrong answer to " + std::string(operation_));
+      }
+    }
+    return NowNs() - start;
+  }
+
+ private:
+  void SetItem(size_t i) {
+    if (operation_ == "find") {
+      block_.Set(i, kFinishedKeys.KeyOf(Mix(choice_++) % resident_.finished), true);
+    } else if (operation_ == "hot") {
+      block_.Set(i, kFinishedKeys.KeyOf(0), true);
+    } else if (operation_ == "duplicate") {
+      block_.Set(i, kClaimedKeys.KeyOf(Mix(choice_++) % resident_.claimed), false);
+    } else {
+      block_.Set(i, kFreshKeys.KeyOf(fresh_ + i), operation_ == "insert");
+    }
+  }
+
+  Table* const table_;
+  const Resident resident_;
+  const size_t batch_;
+  const std::string_view operation_;
+  Block block_;
+  uint64_t choice_;
+  uint64_t fresh_ = 0;
+};
+
+}  // namespace
+
+std::vector<double> RunPhase(Table* table, const Resident& resident, const Effort& effort,
+                             size_t batch, const std::vector<std::string>& operations) {
+  std::vector<double> ns_per_key(operations.size());
+  std::barrier start(static_cast<ptrdiff_t>(operations.size()));
+  const auto run = [&](size_t thread) {
+    Worker worker(table, resident, batch, operations[thread]);
+    start.arrive_and_wait();
+    const int64_t end_ns = NowNs() + static_cast<int64_t>(effort.seconds * 1e9);
+    uint64_t keys = 0;
+    int64_t taken_ns = 0;
+    while (worker.is_on_fresh_keys() ? keys < effort.fresh_keys : NowNs() < end_ns) {
+      taken_ns += worker.RunBlock();
+      keys += Block::kItems;
+    }
+    ns_per_key[thread] = static_cast<double>(taken_ns) / static_cast<double>(keys);
+  };
+  std::vector<std::thread> threads;
+  for (size_t i = 1; i < operations.size(); ++i) threads.emplace_back(run, i);
+  run(0);
+  for (std::thread& thread : threads) thread.join();
+  return ns_per_key;
+}
+
+}  // namespace idem::bench
