@@ -47,33 +47,26 @@ class Sorter {
 
   void EndBlock(LatencyHistogram* window) {
     const uint64_t switches = InvoluntarySwitches();
-    const uint64_t preempted = std::min(switches - switches_, calls_.size());
+    const size_t preempted = std::min<size_t>(switches - switches_, calls_.size());
     growth_->switches += switches - switches_;
     switches_ = switches;
-    std::ranges::sort(calls_, std::greater<>(), &WorstCall::ns);
+    std::ranges::sort(calls_, std::greater<>(), &Slowest::ns);
     for (size_t i = 0; i < calls_.size(); ++i) {
-      calls_[i].preempted = i < preempted;
-      growth_->all.Add(calls_[i].ns);
-      if (calls_[i].preempted) continue;
-      window->Add(calls_[i].ns);
-      growth_->undisturbed.Add(calls_[i].ns);
+      const Slowest& call = calls_[i];
+      Slowest& slowest = i < preempted ? growth_->slowest_preempted : growth_->slowest;
+      if (call.ns > slowest.ns) slowest = call;
+      growth_->all.Add(call.ns);
+      if (i < preempted) continue;
+      window->Add(call.ns);
+      growth_->undisturbed.Add(call.ns);
     }
-    KeepWorst();
     calls_.clear();
   }
 
  private:
-  void KeepWorst() {
-    std::vector<WorstCall>& worst = growth_->worst;
-    const size_t candidates = std::min(calls_.size(), Growth::kWorst);
-    worst.insert(worst.end(), calls_.begin(), calls_.begin() + static_cast<int64_t>(candidates));
-    std::ranges::sort(worst, std::greater<>(), &WorstCall::ns);
-    worst.resize(std::min(worst.size(), Growth::kWorst));
-  }
-
   Growth* const growth_;
   uint64_t switches_;
-  std::vector<WorstCall> calls_;
+  std::vector<Slowest> calls_;
 };
 
 }  // namespace
