@@ -136,7 +136,7 @@ def while_growing(results, key):
     curves = {}
     for name, runs in growth_of(results).items():
         windows = zip(*(run["growth"]["windows"] for run in runs))
-        keys = runs[0]["keys"] / len(runs[0]["growth"]["windows"]) / 1e6
+        keys = runs[0]["keys"] / len(runs[0]["growth"]["windows"])
         curves[table_figures.title(name)] = [
             (keys * (number + 1), max(1, median([window[key] for window in rounds])) / 1000)
             for number, rounds in enumerate(windows)]
@@ -174,7 +174,7 @@ def draw(results, folder):
     for key, title in (("p50_ns", "p50"), ("p99_9_ns", "p99.9"), ("p99_99_ns", "p99.99"),
                        ("max_ns", "slowest")):
         plot(plots.lines, f"growth-{title}", f"single calls while growing: {title}",
-             while_growing(results, key), "M keys in the table", "us", log="y")
+             while_growing(results, key), "keys in the table", "us", log="y")
     plot(plots.bars, "memory", "resident bytes of an entry", memory_bars(results),
          ("100-byte response", "16-byte response"), "bytes")
     plot(plots.bars, "expiry", "GET while many records expire", storm_bars(results),

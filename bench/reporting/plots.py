@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 
-HEAD = """set terminal svg size 900,480 font "sans,13" background "white"
+HEAD = """set terminal svg noenhanced size 900,480 font "sans,13" background "white"
 set output "{path}"
 set title "{title}"
 set grid
@@ -12,6 +12,7 @@ set key outside right
 """
 LOG_LINES = """set logscale {log}
 set xlabel "{x}"
+set format x "%.0s%c"
 set ylabel "{y}"
 """
 BARS = """set style data histogram
