@@ -104,7 +104,7 @@ CLOCKS = (r"\b(clock_gettime|gettimeofday|timespec_get|ftime)\b|\b(steady|system
            ("server/info.cc", "long t = time(nullptr);"),
            ("include/idem/options.h", "absl::Time t = absl::Now();")],
       good=[("engine/base/clock.cc", "clock_gettime(CLOCK_BOOTTIME, &ts);"),
-            ("bench/store_bench.cc", "auto t = std::chrono::steady_clock::now();"),
+            ("bench/durable_bench.cc", "auto t = std::chrono::steady_clock::now();"),
             ("server/a.cc", "const int64_t now = clock->BootMs();  // not clock_gettime")])
 def only_the_clock_tells_time(path, lines):
     exempt = r"tests/|bench/|engine/base/((\w+_)?clock|stopwatch)\."

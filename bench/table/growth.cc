@@ -47,6 +47,7 @@ class Sorter {
 
   void EndBlock(LatencyHistogram* window) {
     const uint64_t switches = InvoluntarySwitches();
+<<<<<<< HEAD
     const uint64_t preempted = std::min(switches - switches_, calls_.size());
     growth_->switches += switches - switches_;
     switches_ = switches;
@@ -59,10 +60,26 @@ class Sorter {
       growth_->undisturbed.Add(calls_[i].ns);
     }
     KeepWorst();
+=======
+    const size_t preempted = std::min<size_t>(switches - switches_, calls_.size());
+    growth_->switches += switches - switches_;
+    switches_ = switches;
+    std::ranges::sort(calls_, std::greater<>(), &Slowest::ns);
+    for (size_t i = 0; i < calls_.size(); ++i) {
+      const Slowest& call = calls_[i];
+      Slowest& slowest = i < preempted ? growth_->slowest_preempted : growth_->slowest;
+      if (call.ns > slowest.ns) slowest = call;
+      growth_->all.Add(call.ns);
+      if (i < preempted) continue;
+      window->Add(call.ns);
+      growth_->undisturbed.Add(call.ns);
+    }
+>>>>>>> table-bench
     calls_.clear();
   }
 
  private:
+<<<<<<< HEAD
   void KeepWorst() {
     std::vector<WorstCall>& worst = growth_->worst;
     const size_t candidates = std::min(calls_.size(), Growth::kWorst);
@@ -74,6 +91,11 @@ class Sorter {
   Growth* const growth_;
   uint64_t switches_;
   std::vector<WorstCall> calls_;
+=======
+  Growth* const growth_;
+  uint64_t switches_;
+  std::vector<Slowest> calls_;
+>>>>>>> table-bench
 };
 
 }  // namespace

@@ -52,9 +52,8 @@ std::string JsonOf(const LatencyHistogram& latencies) {
       ", \"p99_99_ns\": ", latencies.Percentile(99.99), ", \"max_ns\": ", latencies.max(), "}");
 }
 
-std::string JsonOf(const WorstCall& call) {
-  return absl::StrCat("{\"ns\": ", call.ns, ", \"at\": ", call.at,
-                      ", \"preempted\": ", call.preempted ? "true" : "false", "}");
+std::string JsonOf(const Slowest& call) {
+  return absl::StrCat("{\"ns\": ", call.ns, ", \"at\": ", call.at, "}");
 }
 
 template <typename Range>
@@ -71,7 +70,9 @@ std::string JsonOf(const Growth& growth) {
       "{\"ns_per_key\": ", growth.ns_per_key, ", \"rss_bytes_per_key\": ", growth.rss_bytes_per_key,
       ", \"undisturbed\": ", JsonOf(growth.undisturbed), ", \"all\": ", JsonOf(growth.all),
       ", \"switches\": ", growth.switches, ", \"stolen_ms\": ", growth.stolen_ms,
-      ",\n\"worst\": ", JsonList(growth.worst), ",\n\"windows\": ", JsonList(growth.windows), "}");
+      ", \"slowest\": ", JsonOf(growth.slowest),
+      ", \"slowest_preempted\": ", JsonOf(growth.slowest_preempted),
+      ",\n\"windows\": ", JsonList(growth.windows), "}");
 }
 
 void InsertClaims(Table* table, const Resident& resident) {
@@ -93,9 +94,11 @@ std::vector<std::string> RunPhases(Table* table, const Resident& resident) {
       if (batch == 0 || Block::kItems % batch != 0 || batch > Table::kBatchMax) {
         Fail("a batch is 1, 2, 4, 8 or 16");
       }
-      const std::vector<double> ns = RunPhase(table, resident, effort, batch, operations);
+      const PhaseResult result = RunPhase(table, resident, effort, batch, operations);
       results.push_back(absl::StrCat("{\"phase\": \"", phase, "\", \"batch\": ", batch,
-                                     ", \"ns_per_key\": [", absl::StrJoin(ns, ", "), "]}"));
+                                     ", \"keys_per_second\": ", result.keys_per_second,
+                                     ", \"ns_per_key\": [", absl::StrJoin(result.ns_per_key, ", "),
+                                     "]}"));
     }
   }
   return results;
