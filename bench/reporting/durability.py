@@ -11,7 +11,7 @@ import json
 import os
 import subprocess
 
-from reporting import servers
+from reporting import plots, servers
 from reporting.figures import count, median, ratio, spread, table, three_digits
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -168,6 +168,15 @@ def curve_rows(curve):
             p99 = median([load["p99_us"] for load in loads[subject.name]])
             yield [clients if subject is IDEM else "", subject.name, count(rate), three_digits(p99),
                    "█" * max(1, round(BAR_CELLS * rate / best))]
+
+
+def plot(results, path):
+    """Group commit as a picture."""
+    curve = {subject.name: [(clients, median(rates(loads[subject.name])),
+                             median([load["p99_us"] for load in loads[subject.name]]))
+                            for clients, loads in results["curve"].items()]
+             for subject in (IDEM, REDIS)}
+    return plots.group_commit(curve, path)
 
 
 def storm_row(subject, runs):
