@@ -20,7 +20,7 @@ std::string SyntaxError(const Command& command, std::string_view word) {
 
 std::string NumberError(const Command& command, std::string_view what, int64_t low, int64_t high) {
   if (!ExplainsErrors(command)) return std::string(kNotAnInteger);
-  const std::string error = NotAnInteger(what);
+  std::string error = NotAnInteger(what);
   using Limits = std::numeric_limits<int64_t>;
   if (low == Limits::min()) return error;
   if (high == Limits::max()) return absl::StrCat(error, "; it takes ", low, " or more");

@@ -85,6 +85,7 @@ class StartLineTest(ServerTest):
         for flag in ("port (6379)", "bind (127.0.0.1)", "dir ()", "appendfsync (always)",
                      "maxmemory (1gb)", "default-lease-ms (30000)"):
             self.assertIn("\n  --" + flag, out)
+        self.assertIn("\nExit codes:\n  0  stopped", out)
 
 
 class RefusedStartTest(ServerTest):
@@ -124,7 +125,7 @@ class RefusedStartTest(ServerTest):
         file.write_text("mine")
         for directory in (file, file / "data", "/proc/idem"):
             with self.subTest(directory):
-                self.refuses(FAILED, "cannot open the store: .*(/file|/proc/idem)",
+                self.refuses(FAILED, "cannot open the store: .*(/file.*in the way|/proc/idem)",
                              "--port", "0", "--dir", directory)
         self.assertEqual(file.read_text(), "mine")
 
@@ -202,7 +203,7 @@ class DiskTest(ServerTest):
 
     def test_a_disk_that_is_full_from_the_start(self):
         self.mount("size=1m")
-        self.refuses(FAILED, f"cannot open the store: RESOURCE_EXHAUSTED: .*{self.data}.*No space",
+        self.refuses(FAILED, f"cannot open the store: RESOURCE_EXHAUSTED: .*{self.data}.*No space.*free",
                      "--port", "0", "--dir", self.data)
 
     def test_a_disk_that_fills_up(self):
