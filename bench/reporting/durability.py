@@ -33,7 +33,8 @@ class Effort:
 
 
 NAME = "durability"
-QUICK = Effort(rounds=3, seconds=0.4, warmup=0.1, clients=(1, 8, 64, 512), resident_keys=50_000)
+QUICK = Effort(rounds=3, seconds=0.4, warmup=0.1, clients=(1, 4, 16, 64, 256, 1024),
+               resident_keys=50_000)
 FULL = Effort(rounds=5, seconds=2, warmup=0.3, clients=tuple(2 ** i for i in range(11)),
               resident_keys=200_000)
 
