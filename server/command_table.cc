@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/commands/families.h"
+#include "server/error_texts.h"
 #include "server/text.h"
 
 namespace idem::server {
@@ -44,7 +45,8 @@ std::string UnknownSubcommand(const Command& container, Arguments args) {
 }
 
 std::string WrongArity(const Command& command) {
-  return absl::StrCat("ERR wrong number of arguments for '", Absl(command.name), "' command");
+  return absl::StrCat("ERR wrong number of arguments for '", Absl(command.name), "' command",
+                      ExplainsErrors(command) ? Usage(command) : "");
 }
 
 }  // namespace

@@ -28,6 +28,12 @@ constexpr std::string_view kUnavailable =
 
 }  // namespace
 
+bool ExplainsErrors(const Command& command) { return command.group == "idem"; }
+
+std::string Usage(const Command& command) {
+  return absl::StrCat("; usage: ", ToUpper(command.name), " ", Absl(command.syntax));
+}
+
 std::string NotAnInteger(std::string_view what) {
   return absl::StrCat("ERR ", Absl(what), " is not an integer or out of range");
 }

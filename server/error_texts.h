@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "idem/request.h"
+#include "server/command.h"
 
 namespace idem::server {
 
@@ -15,6 +16,10 @@ inline constexpr std::string_view kNotAnInteger = "ERR value is not an integer o
 inline constexpr std::string_view kWrongPassword =
     "WRONGPASS invalid username-password pair or user is disabled.";
 
+// Our own commands explain their errors; those of Redis say what Redis says.
+bool ExplainsErrors(const Command& command);
+// "; usage: IDEM.RELEASE key token"
+std::string Usage(const Command& command);
 // "ERR LEASE is not an integer or out of range"
 std::string NotAnInteger(std::string_view what);
 // "ERR invalid expire time in 'set' command"

@@ -18,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "idem/store.h"
 #include "server/options.h"
+#include "server/readiness.h"
 #include "server/server.h"
 #include "server/store_opening.h"
 #include "server/version.h"
@@ -129,14 +130,31 @@ bool AwaitOpening(const StoreOpening& opening, const LoadingState& loading,
   return events[0].revents != 0;
 }
 
+// Says so once when the disk has not answered for long, and once when it has.
+class StallWatch {
+ public:
+  static constexpr int kLookMs = 1000;
+
+  void Look(const LogStats& log) {
+    if (IsStalled(log) == stalled_) return;
+    stalled_ = !stalled_;
+    Complain(stalled_ ? absl::StrCat("the disk has not answered for ", log.commit_running_ms / 1000,
+                                     " s: answers wait, not ready")
+                      : std::string("the disk answers again: ready"));
+  }
+
+ private:
+  bool stalled_ = false;
+};
+
 // Returns the exit code.
 int ServeUntilStopped(Server& server, Store& store, const UniqueFd& stop_signals,
                       const sigset_t& signals) {
   const FailureAlarm alarm(&store);
   pollfd events[] = {{.fd = stop_signals.get(), .events = POLLIN, .revents = 0},
                      {.fd = alarm.fd(), .events = POLLIN, .revents = 0}};
-  while (poll(events, 2, -1) <= 0) {
-  }
+  StallWatch stalls;
+  while (poll(events, 2, StallWatch::kLookMs) <= 0) stalls.Look(store.GetStats().log);
   const bool log_failed = events[1].revents != 0;
   if (events[0].revents != 0) TakeSignal(stop_signals);
   // From here on a second signal ends the process at once; the store survives that.

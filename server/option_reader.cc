@@ -1,5 +1,6 @@
 #include "server/option_reader.h"
 
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -12,16 +13,18 @@ namespace {
 
 constexpr size_t kShownBytes = 64;  // of what the client sent, in an error
 
-bool ExplainsErrors(const Command& command) { return command.group == "idem"; }
-
 std::string SyntaxError(const Command& command, std::string_view word) {
   if (!ExplainsErrors(command)) return std::string(kSyntaxError);
-  return absl::StrCat("SYNTAX error at '", Absl(word.substr(0, kShownBytes)),
-                      "'; usage: ", ToUpper(command.name), " ", Absl(command.syntax));
+  return absl::StrCat("SYNTAX error at '", Absl(word.substr(0, kShownBytes)), "'", Usage(command));
 }
 
-std::string NumberError(const Command& command, std::string_view what) {
-  return ExplainsErrors(command) ? NotAnInteger(what) : std::string(kNotAnInteger);
+std::string NumberError(const Command& command, std::string_view what, int64_t low, int64_t high) {
+  if (!ExplainsErrors(command)) return std::string(kNotAnInteger);
+  std::string error = NotAnInteger(what);
+  using Limits = std::numeric_limits<int64_t>;
+  if (low == Limits::min()) return error;
+  if (high == Limits::max()) return absl::StrCat(error, "; it takes ", low, " or more");
+  return absl::StrCat(error, "; it takes ", low, " to ", high);
 }
 
 }  // namespace
@@ -45,7 +48,7 @@ int64_t OptionReader::Integer(int64_t low, int64_t high) {
   if (!error_->empty()) return 0;
   const std::optional<int64_t> number = ParseInteger(text);
   if (number && *number >= low && *number <= high) return *number;
-  *error_ = NumberError(call_.command, ToUpper(word_));
+  *error_ = NumberError(call_.command, ToUpper(word_), low, high);
   return 0;
 }
 
@@ -55,7 +58,7 @@ int64_t IntegerArgument(const Call& call, size_t index, std::string_view what, i
                         int64_t high, std::string* error) {
   const std::optional<int64_t> number = ParseInteger(call.args[index]);
   if (number && *number >= low && *number <= high) return *number;
-  if (error->empty()) *error = NumberError(call.command, what);
+  if (error->empty()) *error = NumberError(call.command, what, low, high);
   return 0;
 }
 

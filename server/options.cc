@@ -242,6 +242,11 @@ std::string UsageText() {
     absl::StrAppend(&text, "  --", name, " (", flag->DefaultValue(), ")\n      ", flag->Help(),
                     "\n");
   }
+  text +=
+      "\nExit codes:\n"
+      "  0  stopped by a signal\n"
+      "  1  the store or the port cannot be opened, or the log has failed: stderr says why\n"
+      "  2  a wrong command line\n";
   return text;
 }
 

@@ -13,7 +13,7 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SELF = "tests/tidy_test.py"  # holds the bad samples
-SKIPPED_DIRS = {".git", "build", "node_modules", "__pycache__"}
+SKIPPED = {".git", "build", "node_modules", "__pycache__"}
 TOP_LEVEL = {
     "CMakeLists.txt", "CMakePresets.json", "LICENSE", "README.md",
     "bench", "engine", "include", "server", "tests", "build",
@@ -237,8 +237,8 @@ def scripts_are_executable(path):
 
 def repository_files():
     for folder, dirs, names in os.walk(ROOT):
-        dirs[:] = sorted(d for d in dirs if d not in SKIPPED_DIRS)
-        for name in sorted(names):
+        dirs[:] = sorted(d for d in dirs if d not in SKIPPED)
+        for name in sorted(set(names) - SKIPPED):  # .git is a file in a worktree
             yield os.path.relpath(os.path.join(folder, name), ROOT)
 
 

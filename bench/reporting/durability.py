@@ -11,7 +11,7 @@ import json
 import os
 import subprocess
 
-from reporting import servers
+from reporting import plots, servers
 from reporting.figures import count, median, ratio, spread, table, three_digits
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -33,7 +33,8 @@ class Effort:
 
 
 NAME = "durability"
-QUICK = Effort(rounds=3, seconds=0.4, warmup=0.1, clients=(1, 8, 64, 512), resident_keys=50_000)
+QUICK = Effort(rounds=3, seconds=0.4, warmup=0.1, clients=(1, 4, 16, 64, 256, 1024),
+               resident_keys=50_000)
 FULL = Effort(rounds=5, seconds=2, warmup=0.3, clients=tuple(2 ** i for i in range(11)),
               resident_keys=200_000)
 
@@ -168,6 +169,22 @@ def curve_rows(curve):
             p99 = median([load["p99_us"] for load in loads[subject.name]])
             yield [clients if subject is IDEM else "", subject.name, count(rate), three_digits(p99),
                    "█" * max(1, round(BAR_CELLS * rate / best))]
+
+
+def draw(results, folder):
+    """Group commit as pictures; returns Markdown that shows them."""
+    if not plots.possible():
+        return "No plots: gnuplot is not installed."
+    shown = []
+    for key, name, title in (("operations_per_s", "rate", "claim + complete, durable: pairs/s"),
+                             ("p99_us", "p99", "claim + complete, durable: p99, us")):
+        curves = {subject.name: [(int(clients), median([load[key] for load in loads[subject.name]]))
+                                 for clients, loads in results["curve"].items()]
+                  for subject in (IDEM, REDIS)}
+        path = os.path.join(folder, f"{NAME}-group-commit-{name}.svg")
+        plots.lines(path, title, curves, "clients, one operation in flight each", title)
+        shown.append(plots.link(path, title))
+    return "## Plots\n\n" + "\n\n".join(shown)
 
 
 def storm_row(subject, runs):

@@ -34,8 +34,10 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def pinned_to(core):
-    return lambda: os.sched_setaffinity(0, {core})
+def pinned_to(cores):
+    """One core, or a list of them."""
+    chosen = {cores} if isinstance(cores, int) else set(cores)
+    return lambda: os.sched_setaffinity(0, chosen)
 
 
 def blocks_of(path):
@@ -48,14 +50,15 @@ def blocks_of(path):
 class Server:
     """A running server; a context manager."""
 
-    def __init__(self, command, core, scratch):
+    def __init__(self, command, cores, scratch, start_seconds=START_SECONDS):
+        self.start_seconds = start_seconds
         self.port = free_port()
         self.directory = tempfile.mkdtemp(dir=scratch)
         arguments = [a.format(port=self.port, directory=self.directory) for a in command]
         with open(os.path.join(self.directory, "output"), "wb") as output:
             self.process = subprocess.Popen(arguments, cwd=self.directory, stdout=output,
                                             stderr=output, stdin=subprocess.DEVNULL,
-                                            preexec_fn=pinned_to(core))
+                                            preexec_fn=pinned_to(cores))
 
     def __enter__(self):
         try:
@@ -69,7 +72,7 @@ class Server:
         self.stop()
 
     def wait_until_ready(self):
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + self.start_seconds
         while not self.answers_ping():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 with open(os.path.join(self.directory, "output"), errors="replace") as output:

@@ -42,6 +42,8 @@ def document(results):
 
 
 def faults(results):
+    for result in disk_use.over_the_bound(results["disk use"]):
+        yield f"{result['case']}: {disk_use.mib(result['disk bytes ever'])} on the disk"
     for result in results["disk use"]:
         if result["wrong"]:
             yield f"{result['system']}, {result['case']}: {result['wrong']} wrong answers"

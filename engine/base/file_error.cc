@@ -32,6 +32,12 @@ absl::string_view HintFor(int error) {
     case EACCES:
     case EPERM:
       return " (the user that runs this process must be allowed to read and write there)";
+    case ENOSPC:
+    case EDQUOT:
+      return " (free some space there, or choose another directory)";
+    case EEXIST:
+    case ENOTDIR:
+      return " (a file is in the way; choose another directory)";
     case EROFS:
       return " (mount the file system writable, or choose another directory)";
     default:

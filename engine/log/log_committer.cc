@@ -25,6 +25,12 @@ ManifestSegment& Find(Manifest& manifest, uint64_t number) {
 
 // --- choosing a job
 
+LogWriter::Task LogWriter::TakeRoleLocked(Task task) {
+  committing_ = true;
+  committing_since_ms_ = options_.clock->BootMs();
+  return task;
+}
+
 LogWriter::Task LogWriter::TakeBatchLocked() {
   if (committing_ && !IDEM_BUG(two_commit_at_once)) return {};
   if (queue_.empty() || !status_.ok()) return {};
@@ -32,8 +38,7 @@ LogWriter::Task LogWriter::TakeBatchLocked() {
     tail_waits_ = true;
     return {};
   }
-  committing_ = true;
-  return {Job::kBatch, queue_.TakeFront()};
+  return TakeRoleLocked({Job::kBatch, queue_.TakeFront()});
 }
 
 LogWriter::Task LogWriter::TakeJobLocked() {
@@ -44,18 +49,16 @@ LogWriter::Task LogWriter::TakeJobLocked() {
   }
   const int64_t due_ms = NextDueMsLocked();
   if (due_ms > 0) return {};
-  committing_ = true;
-  if (unsynced_since_ms_ != kAllSynced) return {Job::kSync, nullptr};
+  if (unsynced_since_ms_ != kAllSynced) return TakeRoleLocked({Job::kSync, nullptr});
   ledger_.TakeForMark();
-  return {Job::kIdleMark, nullptr};
+  return TakeRoleLocked({Job::kIdleMark, nullptr});
 }
 
 LogWriter::Task LogWriter::TakeRoleFor(Job job) {
   MutexLock lock(mutex_);
   while (committing_) moved_.Wait(mutex_);
   if (!status_.ok()) return {};
-  committing_ = true;
-  return {job, nullptr};
+  return TakeRoleLocked({job, nullptr});
 }
 
 // By hand everything that waits is wanted; otherwise what was asked for: who waits commits himself.

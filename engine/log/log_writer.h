@@ -104,6 +104,7 @@ class LogWriter final : public Log {
 
   // --- log_committer.cc: the role
   Task TakeBatchLocked() IDEM_REQUIRES(mutex_);
+  Task TakeRoleLocked(Task task) IDEM_REQUIRES(mutex_);
   Task TakeJobLocked() IDEM_REQUIRES(mutex_);
   Task TakeRoleFor(Job job) IDEM_EXCLUDES(mutex_);
   bool CommitWantedLocked() const IDEM_REQUIRES(mutex_);
@@ -167,6 +168,7 @@ class LogWriter final : public Log {
   Progress published_ IDEM_GUARDED_BY(mutex_);
   Lsn requested_ IDEM_GUARDED_BY(mutex_) = 0;  // by RequestCommit
   bool committing_ IDEM_GUARDED_BY(mutex_) = false;
+  int64_t committing_since_ms_ IDEM_GUARDED_BY(mutex_) = 0;  // clock's BootMs
   bool rotating_ IDEM_GUARDED_BY(mutex_) = false;    // the spare was taken, but is not proved yet
   bool refused_ IDEM_GUARDED_BY(mutex_) = false;     // a reservation, since something moved
   bool tail_waits_ IDEM_GUARDED_BY(mutex_) = false;  // for reservations to be given back

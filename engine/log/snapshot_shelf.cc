@@ -23,6 +23,27 @@ Lsn CoversOf(const Manifest& manifest, size_t slot) {
   return slot < manifest.snapshots.size() ? manifest.snapshots[slot].covers : 0;
 }
 
+// Of `bytes` that hold the records before + 1 .. last: those behind `covers`, by count.
+uint64_t PartBehind(Lsn covers, Lsn before, Lsn last, uint64_t bytes) {
+  if (covers <= before) return bytes;
+  return covers >= last ? 0 : bytes * (last - covers) / (last - before);
+}
+
+// Of the log. Where its first segment begins the manifest does not tell: not behind the older
+// snapshot.
+uint64_t BytesBehind(const Manifest& manifest, const LogExtent& log, Lsn covers) {
+  uint64_t behind = 0;
+  uint64_t in_use_bytes = log.kept_bytes;
+  Lsn before = std::max(CoversOf(manifest, 1), manifest.forgotten_lsn);
+  for (const ManifestSegment& segment : manifest.segments) {
+    if (segment.state != SegmentState::kClosed) break;
+    in_use_bytes -= std::min(in_use_bytes, segment.file_bytes);
+    behind += PartBehind(covers, before, segment.end.last_lsn, segment.file_bytes);
+    before = segment.end.last_lsn;
+  }
+  return behind + PartBehind(covers, before, log.appended, in_use_bytes);
+}
+
 // How many segments, from the first, hold nothing behind `covers`.
 size_t CountCovered(const Manifest& manifest, Lsn covers) {
   size_t count = 0;
@@ -137,9 +158,13 @@ bool SnapshotShelf::Due(const LogExtent& log, uint64_t live_bytes) const {
   const Manifest manifest = manifest_->Get();
   const Lsn newest = CoversOf(manifest, 0);
   const Lsn older = CoversOf(manifest, 1);
+  if (log.appended == newest) return false;
+  const uint64_t longest =
+      (4 - manifest.snapshots.size()) * live_bytes + 2 * SegmentBytes(options_);
   MutexLock lock(mutex_);
-  return log.kept_bytes + growth_bytes_ > 2 * live_bytes + 2 * SegmentBytes(options_) &&
-         log.appended > newest && (log.appended - newest) * 4 >= log.appended - older;
+  if (BytesBehind(manifest, log, newest) + growth_bytes_ > longest / 2) return true;
+  return log.kept_bytes + growth_bytes_ > longest &&
+         (log.appended - newest) * 4 >= log.appended - older;
 }
 
 // Once the newest snapshot has expired, so has all that was dropped for its sake and for that of

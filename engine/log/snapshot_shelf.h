@@ -57,10 +57,11 @@ class SnapshotShelf {
   absl::Status Publish(SnapshotWriter& writer, const LogExtent& log);
 
   // Whether a snapshot of `live_bytes` pays. Files then stay under 5 x live bytes and 4 segments:
-  // three snapshots while the third is written, a log of 2 x live bytes and 2 segments, and 2
-  // segments that are not full. What the log grew by while the last snapshot was taken counts
-  // beforehand; and a quarter of the log must be new, because a snapshot shortens it only up to the
-  // one before.
+  // the snapshots there are, one more while it is written, 2 segments that are not full, and a log
+  // that takes the rest, which is the longer the fewer snapshots there are. A snapshot shortens the
+  // log only up to the one before, so one is due when half of that length lies behind the newest;
+  // or when the log is too long and a quarter of it is new. What it grew by while the last snapshot
+  // was taken counts beforehand.
   bool Due(const LogExtent& log, uint64_t live_bytes) const IDEM_EXCLUDES(mutex_);
   // Drops what has expired as a whole. An error hurts nobody: it is tried again.
   void DropExpired(Lsn synced);

@@ -11,7 +11,7 @@ namespace {
 constexpr size_t kEntriesPerSlice = 128;
 constexpr int64_t kWorkUs = 1000;
 constexpr int64_t kPausePerWork = 9;
-constexpr int64_t kIdleMs = 1000;
+constexpr int64_t kIdleMs = 100;
 constexpr int64_t kFirstRetryMs = 1000;
 constexpr int64_t kLastRetryMs = 300'000;
 

@@ -3,9 +3,9 @@
 //   idle ──► begin ──► walk: stripe 0 .. n, slice by slice ──► seal ──► verify ──► publish ──► idle
 //
 // A slice holds one stripe's lock for a hundred entries or so, in which no I/O is done and large
-// values are not copied. The thread works for a millisecond, then pauses four times as long, so
-// that it takes a fifth of a core. It begins one when asked, or when the log says that one is
-// due; after a failure it waits before it tries again by itself.
+// values are not copied. The thread works for a millisecond, then pauses nine times as long, so
+// that it takes a tenth of a core. It begins one when asked, or when the log says that one is
+// due, which it asks ten times a second; after a failure it waits before it tries again by itself.
 //
 // Thread rule: everything from any thread. Lock order: before all others.
 #ifndef IDEM_STORE_SNAPSHOTTER_H_

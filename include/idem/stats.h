@@ -22,6 +22,7 @@ struct LogStats {
   uint64_t segment_bytes = 0;  // their sizes together, the spare included
   int64_t last_sync_us = 0;
   int64_t worst_sync_us = 0;
+  int64_t commit_running_ms = 0;   // how long the disk has not answered; 0: nobody waits for it
   bool spare_ready = false;        // the reserve for a full disk stands by
   bool disk_full = false;          // claims are refused
   bool failed = false;             // a write or sync failed: the store must be opened anew

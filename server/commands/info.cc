@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "server/readiness.h"
 #include "server/text.h"
 #include "server/version.h"
 
@@ -166,6 +167,7 @@ void TellLog(const LogStats& log, std::string& text) {
   Line(text, "log_kept_bytes", log.kept_bytes);
   Line(text, "last_sync_us", log.last_sync_us);
   Line(text, "worst_sync_us", log.worst_sync_us);
+  Line(text, "commit_running_ms", log.commit_running_ms);
   Line(text, "spare_ready", log.spare_ready ? 1 : 0);
   Line(text, "disk_full", log.disk_full ? 1 : 0);
   Line(text, "log_failed", log.failed ? 1 : 0);
@@ -187,6 +189,8 @@ void TellSnapshots(const LogStats& log, int64_t wall_ms, std::string& text) {
 
 void Idem(const Facts& facts, std::string& text) {
   const Stats& store = facts.store;
+  const bool is_loading = facts.server.store.get() == nullptr;
+  Line(text, "ready", !is_loading && IsReady(store.log) ? 1 : 0);
   Line(text, "store_id", store.store_id);
   Line(text, "durability", DurabilityName(facts.server.options.store));
   TellLog(store.log, text);
@@ -207,6 +211,7 @@ void Idem(const Facts& facts, std::string& text) {
   Line(text, "protocol_errors", facts.totals.protocol_errors);
   Line(text, "default_lease_ms", facts.server.options.store.default_lease_ms);
   Line(text, "default_retention_ms", facts.server.options.store.default_retention_ms);
+  Line(text, "restart_grace_ms", facts.server.options.store.restart_grace_ms);
   Line(text, "max_response_bytes", facts.server.options.store.max_response_bytes);
 }
 

@@ -34,6 +34,11 @@ TEST(FileErrorTest, WhatAPersonCanRepairHasAHint) {
   EXPECT_EQ(FileError("open", "f", EROFS).message(),
             "open f: Read-only file system (mount the file system writable, or choose another "
             "directory)");
+  EXPECT_EQ(FileError("pwrite", "f", ENOSPC).message(),
+            "pwrite f: No space left on device (free some space there, or choose another "
+            "directory)");
+  EXPECT_EQ(FileError("mkdir", "f", EEXIST).message(),
+            "mkdir f: File exists (a file is in the way; choose another directory)");
 }
 
 }  // namespace

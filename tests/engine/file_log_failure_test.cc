@@ -6,6 +6,7 @@
 
 #include "log/file_log.h"
 #include "tests/support/test_log.h"
+#include "tests/support/watched_file_system.h"
 
 namespace idem::engine {
 namespace {
@@ -78,6 +79,39 @@ TEST_F(FileLogFailureTest, WritesAnewWhatAFailedSyncLeftInThePageCache) {
   EXPECT_EQ(test_.last_recovered, 1u);
   Reopen();
   EXPECT_EQ(test_.last_recovered, 1u) << "what an open has shown stays";
+}
+
+class SlowDiskTest : public LogTest {
+ protected:
+  SlowDiskTest() { test_.options.file_system = &slow_; }
+  ~SlowDiskTest() override { test_.log.reset(); }
+
+  WatchedFileSystem slow_{&test_.files};
+};
+
+// A disk that does not answer is no failure: it is told how long that has been so.
+TEST_F(SlowDiskTest, TellsHowLongTheDiskHasNotAnswered) {
+  for (const Durability durability : {Durability::kAlways, Durability::kInterval}) {
+    Open(durability);
+    test_.PrepareSegment();
+    std::vector<int64_t> waited_ms;
+    slow_.before = [&] {
+      test_.clock.Advance(7000);
+      waited_ms.push_back(log_->stats().commit_running_ms);
+    };
+    test_.AppendSome();
+    EXPECT_EQ(log_->stats().commit_running_ms, 0);
+    EXPECT_TRUE(test_.Commit());
+    EXPECT_EQ(waited_ms.front(), 7000);
+    EXPECT_EQ(log_->stats().commit_running_ms, 0) << "it has answered";
+    test_.clock.Advance(60'000);
+    waited_ms.clear();
+    test_.StepAll(StepKind::kCommit);  // the idle mark, or the sync
+    EXPECT_EQ(waited_ms.front(), 7000);
+    EXPECT_EQ(log_->stats().commit_running_ms, 0);
+    slow_.before = [] {};
+    test_.PowerCut();
+  }
 }
 
 }  // namespace

@@ -181,22 +181,41 @@ TEST_F(SnapshotStepsTest, EveryCallFails) {
   EXPECT_GT(nth, 15);
 }
 
+// The first at half of what the log may have, so that the second comes before it has all.
 TEST_F(SnapshotShelfTest, DueByTheLogsLength) {
   Open();
   const uint64_t segment = test_.options.segment_bytes;
+  const auto due_of_live = [&](uint64_t live_bytes) { return log_->SnapshotDue(live_bytes); };
   Grow(2000);
-  EXPECT_FALSE(log_->SnapshotDue(0));
+  EXPECT_FALSE(due_of_live(0));
   Grow(3 * segment);
-  EXPECT_TRUE(log_->SnapshotDue(0));
+  EXPECT_TRUE(due_of_live(0));
   const uint64_t kept = log_->stats().kept_bytes;
-  EXPECT_FALSE(log_->SnapshotDue((kept - 2 * segment) / 2 + 1));
-  EXPECT_TRUE(log_->SnapshotDue((kept - 2 * segment) / 2 - 1));
+  EXPECT_FALSE(due_of_live((kept - segment) / 2 + 1));
+  EXPECT_TRUE(due_of_live((kept - segment) / 2 - 1));
   ASSERT_TRUE(TakeSnapshot().ok());
-  EXPECT_FALSE(log_->SnapshotDue(0)) << "a second one would not shorten the log by much";
+  EXPECT_FALSE(due_of_live(0)) << "a second one would not shorten the log by much";
   Grow(2 * segment);
-  EXPECT_TRUE(log_->SnapshotDue(0));
+  EXPECT_TRUE(due_of_live(0));
   ASSERT_TRUE(TakeSnapshot().ok());
   EXPECT_LT(log_->stats().kept_bytes, kept);
+}
+
+// However early the ones before were taken by hand.
+TEST_F(SnapshotShelfTest, DueByWhatLiesBehindTheNewest) {
+  Open();
+  const uint64_t segment = test_.options.segment_bytes;
+  for (int i = 0; i < 2; ++i) {
+    Grow(2000);
+    ASSERT_TRUE(TakeSnapshot().ok());
+    EXPECT_FALSE(log_->SnapshotDue(0)) << "nothing is new";
+  }
+  Grow(segment / 4);  // twice that, in blocks
+  EXPECT_FALSE(log_->SnapshotDue(0));
+  Grow(segment / 4);
+  EXPECT_TRUE(log_->SnapshotDue(0));
+  EXPECT_LT(log_->stats().kept_bytes, 2 * segment) << "not by the length of the log";
+  EXPECT_FALSE(log_->SnapshotDue(segment));
 }
 
 TEST_F(SnapshotShelfTest, DropsWhatHasExpiredAsAWhole) {

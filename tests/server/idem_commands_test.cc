@@ -74,7 +74,9 @@ TEST_F(IdemCommands, BeginRefusesWhatItDoesNotUnderstand) {
   const auto syntax = [](const char* word) {
     return std::string("SYNTAX error at '") + word + "'; " + kBeginUsage;
   };
-  ExpectError({"IDEM.BEGIN"}, "ERR wrong number of arguments for 'idem.begin' command");
+  ExpectError(
+      {"IDEM.BEGIN"},
+      std::string("ERR wrong number of arguments for 'idem.begin' command; ") + kBeginUsage);
   ExpectError({"IDEM.BEGIN", "k", "WAT"}, syntax("WAT"));
   ExpectError({"IDEM.BEGIN", "k", "LEASE"}, syntax("LEASE"));
   ExpectError({"IDEM.BEGIN", "k", "FP", "a", "FP", "b"}, syntax("FP"));
@@ -91,7 +93,7 @@ TEST_F(IdemCommands, BeginRefusesWhatItDoesNotUnderstand) {
               "lease");
   for (const char* issued : {"0", "-1", "yesterday", "1.5e9"}) {
     ExpectError({"IDEM.BEGIN", "k", "ISSUED", issued},
-                "ERR ISSUED is not an integer or out of range");
+                "ERR ISSUED is not an integer or out of range; it takes 1 or more");
   }
   ExpectError({"IDEM.BEGIN", "k", "FP", std::string(33, 'f')},
               "ERR FP takes a digest of 1 to 32 bytes; send a longer text as BODY");
@@ -121,15 +123,16 @@ TEST_F(IdemCommands, CompleteRefusesWhatItDoesNotUnderstand) {
   const std::string usage =
       "'; usage: IDEM.COMPLETE key token response [CODE number] [TTL milliseconds] [NOWAIT]";
   ExpectError({"IDEM.COMPLETE", "k", token},
-              "ERR wrong number of arguments for 'idem.complete' command");
+              "ERR wrong number of arguments for 'idem.complete' command" + usage.substr(1));
   for (const char* bad : {"0", "-1", "", "x", "1 ", "9223372036854775808"}) {
-    ExpectError({"IDEM.COMPLETE", "k", bad, "x"}, "ERR token is not an integer or out of range");
+    ExpectError({"IDEM.COMPLETE", "k", bad, "x"},
+                "ERR token is not an integer or out of range; it takes 1 or more");
   }
   ExpectError({"IDEM.COMPLETE", "k", "9007199254740992", "x"},
               "ERR token must be the number that BEGIN gave");
   for (const char* bad : {"-1", "65536", "x"}) {
     ExpectError({"IDEM.COMPLETE", "k", token, "x", "CODE", bad},
-                "ERR CODE is not an integer or out of range");
+                "ERR CODE is not an integer or out of range; it takes 0 to 65535");
   }
   ExpectError({"IDEM.COMPLETE", "k", token, "x", "TTL", "0"},
               "ERR retention must be 1 to 7776000000 ms (90 days)");
@@ -163,7 +166,8 @@ TEST_F(IdemCommands, FailRefusesWhatItDoesNotUnderstand) {
   const std::string usage =
       "'; usage: IDEM.FAIL key token <RETRY [AFTER milliseconds] | FINAL response [CODE number] "
       "[TTL milliseconds]> [NOWAIT]";
-  ExpectError({"IDEM.FAIL", "k", token}, "ERR wrong number of arguments for 'idem.fail' command");
+  ExpectError({"IDEM.FAIL", "k", token},
+              "ERR wrong number of arguments for 'idem.fail' command" + usage.substr(1));
   ExpectError({"IDEM.FAIL", "k", token, "MAYBE"}, "SYNTAX error at 'MAYBE" + usage);
   ExpectError({"IDEM.FAIL", "k", token, "FINAL"}, "SYNTAX error at 'FINAL" + usage);
   ExpectError({"IDEM.FAIL", "k", token, "RETRY", "CODE", "1"}, "SYNTAX error at 'CODE" + usage);
@@ -217,7 +221,8 @@ TEST_F(IdemCommands, StuckFindsWhatResolveSettles) {
 }
 
 TEST_F(IdemCommands, StuckAndResolveRefuseWhatTheyDoNotUnderstand) {
-  ExpectError({"IDEM.STUCK", "COUNT", "0"}, "ERR COUNT is not an integer or out of range");
+  ExpectError({"IDEM.STUCK", "COUNT", "0"},
+              "ERR COUNT is not an integer or out of range; it takes 1 or more");
   ExpectError({"IDEM.STUCK", "CURSOR", "x"}, "ERR invalid cursor");
   ExpectError({"IDEM.STUCK", "5"},
               "SYNTAX error at '5'; usage: IDEM.STUCK [CURSOR cursor] [COUNT count]");

@@ -100,6 +100,7 @@ TEST_F(LoadingTest, AnswersLoadingAsRedisDoes) {
   EXPECT_THAT(Info(client, "persistence"), testing::HasSubstr("loading:1\r\n"));
   EXPECT_THAT(Info(client, "persistence"), testing::HasSubstr("loading_eta_seconds:1\r\n"));
   EXPECT_THAT(Info(client, "everything"), testing::HasSubstr("durability:always\r\n"));
+  EXPECT_THAT(Info(client, "idem"), testing::HasSubstr("ready:0\r\n"));
   Serve();
 }
 

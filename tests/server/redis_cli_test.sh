@@ -21,8 +21,9 @@ one_shot() {
   check "get of nothing" "" "$(cli get plain)"
   check_like "an unknown command" "^ERR unknown command 'nonsense', with args beginning with: 'a'" \
     "$(cli nonsense a)"
-  check "a wrong number of arguments" "ERR wrong number of arguments for 'idem.begin' command" \
-    "$(cli idem.begin)"
+  check "a wrong number of arguments" "ERR wrong number of arguments for 'get' command" "$(cli get)"
+  check_like "of our own commands" \
+    "^ERR wrong number of arguments for 'idem.begin' command; usage: IDEM.BEGIN key " "$(cli idem.begin)"
 }
 
 # The life of a key, as the README tells it.

@@ -136,6 +136,7 @@ TEST_F(ServerCommands, InfoHasWhatClientsLookFor) {
                            "keyspace_hits:1",
                            "keyspace_misses:1",
                            "db0:keys=2,expires=2,avg_ttl=0",
+                           "ready:1",
                            "durability:memory",
                            "durable_lsn:",
                            "durable_lag:0",

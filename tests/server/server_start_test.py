@@ -18,9 +18,12 @@ SECONDS = 30  # a bound, not a wait
 MEBIBYTE = b"x" * (1 << 20)
 
 
-def run(*flags):
+NOBODY = ("setpriv", "--reuid", "65534", "--clear-groups")
+
+
+def run(*flags, user=()):
     """Runs a server that must not start; (exit code, stdout, stderr)."""
-    done = subprocess.run([binary(), *map(str, flags)], capture_output=True, text=True,
+    done = subprocess.run([*user, binary(), *map(str, flags)], capture_output=True, text=True,
                           timeout=SECONDS, check=False)
     return done.returncode, done.stdout, done.stderr
 
@@ -41,8 +44,8 @@ class ServerTest(unittest.TestCase):
         where = self.directory / directory if directory else None
         return self.enterContext(IdemServer(where, *flags, **options))
 
-    def refuses(self, code, pattern, *flags):
-        exit_code, out, errors = run(*flags)
+    def refuses(self, code, pattern, *flags, user=()):
+        exit_code, out, errors = run(*flags, user=user)
         self.assertEqual((exit_code, out), (code, ""), errors)
         self.assertRegex(errors, r"\Aidem-server: " + pattern)
         self.assertEqual(errors.count("\n"), 1, "one line, no more")
@@ -85,6 +88,7 @@ class StartLineTest(ServerTest):
         for flag in ("port (6379)", "bind (127.0.0.1)", "dir ()", "appendfsync (always)",
                      "maxmemory (1gb)", "default-lease-ms (30000)"):
             self.assertIn("\n  --" + flag, out)
+        self.assertIn("\nExit codes:\n  0  stopped", out)
 
 
 class RefusedStartTest(ServerTest):
@@ -124,15 +128,19 @@ class RefusedStartTest(ServerTest):
         file.write_text("mine")
         for directory in (file, file / "data", "/proc/idem"):
             with self.subTest(directory):
-                self.refuses(FAILED, "cannot open the store: .*(/file|/proc/idem)",
+                self.refuses(FAILED, "cannot open the store: .*(/file.*in the way|/proc/idem)",
                              "--port", "0", "--dir", directory)
         self.assertEqual(file.read_text(), "mine")
 
-    @unittest.skipIf(os.geteuid() == 0, "root may write everywhere")
     def test_a_directory_without_the_right_to_write(self):
-        self.data.mkdir(mode=0o500)
+        user = NOBODY if os.geteuid() == 0 else ()  # root may write everywhere
+        if run("--version", user=user)[0] != 0:
+            self.skipTest("others may not run the server here")
+        self.data.mkdir(mode=0o555)
+        self.directory.chmod(0o555)
+        self.addCleanup(self.directory.chmod, 0o755)
         self.refuses(FAILED, f"cannot open the store: PERMISSION_DENIED: .*{self.data}",
-                     "--port", "0", "--dir", self.data)
+                     "--port", "0", "--dir", self.data, user=user)
 
 
 class StopTest(ServerTest):
@@ -202,7 +210,7 @@ class DiskTest(ServerTest):
 
     def test_a_disk_that_is_full_from_the_start(self):
         self.mount("size=1m")
-        self.refuses(FAILED, f"cannot open the store: RESOURCE_EXHAUSTED: .*{self.data}.*No space",
+        self.refuses(FAILED, f"cannot open the store: RESOURCE_EXHAUSTED: .*{self.data}.*No space.*free",
                      "--port", "0", "--dir", self.data)
 
     def test_a_disk_that_fills_up(self):
