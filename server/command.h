@@ -29,6 +29,7 @@
 namespace idem::server {
 
 struct Command;
+class Transaction;
 
 using Arguments = std::span<const std::string_view>;
 
@@ -38,7 +39,10 @@ struct Call {
   Arguments args;  // args[0] is the command's name; views into the connection's input
   ServerContext& server;
   Session& session;
-  Lsn lsn = 0;  // `run` raises it if what it tells may not leave before that is committed
+  Lsn lsn = 0;         // `run` raises it if what it tells may not leave before that is committed
+  size_t changes = 0;  // made by `run`, for the caller to have committed
+  bool backlog_full = false;  // `run` wrote no answer; to be called again when the log has room
+  Transaction* transaction = nullptr;  // within EXEC: what the command is a part of
 };
 
 // What a command asks of the store.
@@ -72,9 +76,13 @@ class Plan {
 struct Told {
   std::span<const Request> requests;
   std::span<const Reply> replies;
+  std::span<const std::string_view> values = {};  // within EXEC: instead of the responses
 
   const Request& request() const { return requests.front(); }
   const Reply& reply() const { return replies.front(); }
+  std::string_view value(size_t i = 0) const {
+    return values.empty() ? replies[i].response.bytes() : values[i];
+  }
 };
 
 // As in Redis' COMMAND.

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/commands/families.h"
+#include "server/error_texts.h"
 #include "server/text.h"
 
 namespace idem::server {
@@ -43,16 +44,13 @@ std::string UnknownSubcommand(const Command& container, Arguments args) {
                       ToUpper(container.name), " HELP.");
 }
 
-std::string WrongArity(const Command& command) {
-  return absl::StrCat("ERR wrong number of arguments for '", Absl(command.name), "' command");
-}
-
 }  // namespace
 
 CommandTable::CommandTable() {
   for (const auto& family :
-       {IdemCommands(), StringCommands(), KeyCommands(), ScanCommands(), ConnectionCommands(),
-        ClientCommands(), ServerCommands(), SnapshotCommands(), IntrospectionCommands()}) {
+       {IdemCommands(), StringCommands(), UpdateCommands(), KeyCommands(), KeyspaceCommands(),
+        ObjectCommands(), ScanCommands(), ConnectionCommands(), ClientCommands(), ServerCommands(),
+        OperatorCommands(), SnapshotCommands(), IntrospectionCommands()}) {
     for (const Command& command : family) {
       by_name_.emplace(command.name, &command);
       if (command.name.find('|') == command.name.npos) commands_.push_back(&command);
@@ -79,7 +77,7 @@ const Command* CommandTable::Find(Arguments args, std::string* error) const {
     }
   }
   if (ArityHolds(*command, args.size())) return command;
-  *error = WrongArity(*command);
+  *error = WrongArity(command->name);
   return nullptr;
 }
 

@@ -123,8 +123,11 @@ size_t Connection::Take(bool is_inline, size_t begin, size_t end) {
 size_t Connection::RunAlone(const Command& command, size_t begin, size_t end) {
   const size_t next = Settle(begin);
   if (pause_ != Pause::kNone || closing_) return next;
+  const LogMoment before = Now();
   Call call = {command, parser_->args(), loop_.server, session_};
   command.run(call, writer_);
+  loop_.batch.AddChanges(call.changes);
+  if (call.backlog_full) return AwaitLog(before, begin);
   output_.Seal(call.lsn);
   loop_.stats.commands.Add(1);
   PauseIfFull();
@@ -143,12 +146,17 @@ size_t Connection::Settle(size_t next) {
   loop_.stats.commands.Add(executed);
   PauseIfFull();
   if (executed < batch.size() && !closing_) {
-    pause_ = Pause::kBacklog;
-    paused_at_ = before;
-    next = batch.offset(executed);
-    parser_.emplace(kLimits);
+    next = AwaitLog(before, batch.offset(executed));
   }
   batch.Clear();
+  return next;
+}
+
+// The log was full at `before`: goes on at `next` when that may have changed.
+size_t Connection::AwaitLog(const LogMoment& before, size_t next) {
+  pause_ = Pause::kBacklog;
+  paused_at_ = before;
+  parser_.emplace(kLimits);
   return next;
 }
 

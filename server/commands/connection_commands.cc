@@ -14,7 +14,7 @@ namespace {
 
 void RunPing(Call& call, RespWriter& out) {
   if (call.args.size() > 2) {
-    return out.Error("ERR wrong number of arguments for 'ping' command");
+    return out.Error(WrongArity(call.command.name));
   }
   if (call.args.size() == 2) return out.Bulk(call.args[1]);
   out.SimpleString("PONG");

@@ -25,6 +25,8 @@ std::string_view CategoryOf(std::string_view group) {
   if (group == "generic") return "@keyspace";
   if (group == "string") return "@string";
   if (group == "connection") return "@connection";
+  if (group == "scripting") return "@scripting";
+  if (group == "transactions") return "@transaction";
   return group == "idem" ? "@idem" : "@dangerous";
 }
 

@@ -12,7 +12,7 @@ const refusedWith = (code) => ({name: 'ReplyError', message: new RegExp(`^${code
 
 test('ioredis connects as it is', async () => {
   assert.equal(await redis.ping(), 'PONG');
-  assert.match(await redis.info('server'), /redis_version:7\./);
+  assert.match(await redis.info('server'), /redis_version:8\./);
   assert.match(await redis.client('INFO'), /lib-name=ioredis/);
 });
 

@@ -1,6 +1,7 @@
 """A real redis-server, for the same treatment as an IdemServer. REDIS_SERVER names the binary."""
 import os
 import re
+import shutil
 import socket
 
 from support.server_process import ServerProcess
@@ -13,6 +14,20 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def provide_redis(directory):
+    """Debian's redis-server is redis-check-rdb of redis-tools by another name, so a link to that will
+    do. None: there is neither."""
+    if "REDIS_SERVER" in os.environ:
+        return os.environ["REDIS_SERVER"]
+    found = shutil.which("redis-server")
+    checker = shutil.which("redis-check-rdb")
+    if found or not checker:
+        return found
+    os.environ["REDIS_SERVER"] = os.path.join(directory, "redis-server")
+    os.symlink(checker, os.environ["REDIS_SERVER"])
+    return os.environ["REDIS_SERVER"]
 
 
 class RedisServer(ServerProcess):

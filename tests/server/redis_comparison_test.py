@@ -1,0 +1,214 @@
+"""Plain commands beside Debian's redis-server: the same replies and errors, to the letter.
+
+Every case is asked of both servers, in RESP2 and in RESP3. Times may differ by a second, because two
+servers have two clocks. IDEM_SEED replays the random part.
+"""
+import itertools
+import os
+import random
+import sys
+import time
+import unittest
+
+from support.idem_server import SKIPPED, IdemServer, fresh_directory
+from support.redis_server import RedisServer, provide_redis
+from support.resp_connection import ErrorReply, RespConnection
+
+RANDOM_COMMANDS = 20_000 // int(os.environ.get("IDEM_TEST_SIZE_DIVISOR", 1))
+TIMES = {"TTL": 1, "PTTL": 1000, "EXPIRETIME": 1, "PEXPIRETIME": 1000}  # a second, in their unit
+FAR_S = 4_000_000_000  # a moment in the year 2096
+MAX = 2**63 - 1
+SERIAL = itertools.count(100)
+
+
+class Pair:
+    """One connection to each server."""
+
+    def __init__(self, idem_port, redis_port, version):
+        self.idem, self.redis = RespConnection(idem_port), RespConnection(redis_port)
+        for connection in (self.idem, self.redis):
+            connection.ask("HELLO", version)
+
+    def ask(self, *command):
+        return self.idem.ask(*command), self.redis.ask(*command)
+
+    def close(self):
+        self.idem.close()
+        self.redis.close()
+
+
+def same(command, ours, theirs):
+    """Equal, up to the clocks."""
+    within = TIMES.get(str(command[0]).upper())
+    if within and isinstance(ours, int) and isinstance(theirs, int) and min(ours, theirs) > 0:
+        return abs(ours - theirs) <= within
+    return ours == theirs and isinstance(ours, ErrorReply) == isinstance(theirs, ErrorReply)
+
+
+class ComparisonTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        directory = cls.enterClassContext(fresh_directory())
+        if provide_redis(directory) is None:
+            print("skipped: neither redis-server nor redis-check-rdb is installed")
+            sys.exit(SKIPPED)
+        idem = cls.enterClassContext(IdemServer(None))
+        redis = cls.enterClassContext(RedisServer(os.path.join(directory, "redis"), "--save", ""))
+        cls.pairs = [Pair(idem.port, redis.port, version) for version in (2, 3)]
+        for pair in cls.pairs:
+            cls.addClassCleanup(pair.close)
+
+    def check(self, *lines):
+        """Each line is a command, its words apart by blanks; '' is the empty word."""
+        for pair in self.pairs:
+            pair.ask("FLUSHALL")
+            for line in lines:
+                command = [b"" if word == "''" else word for word in line.split(" ")]
+                ours, theirs = pair.ask(*command)
+                self.assertTrue(same(command, ours, theirs),
+                                f"{line}: {ours!r}, but Redis says {theirs!r}")
+
+    # --- Strings ----------------------------------------------------------------------------------
+
+    def test_counters(self):
+        self.check("INCR n", "INCRBY n 41", "DECR n", "DECRBY n 50", "GET n", "TTL n",
+                   "EXPIRE n 1000", "INCR n", "TTL n", "SET n ''", "INCR n", "SET n abc", "DECR n",
+                   "SET n 1.5", "INCR n", "SET n 01", "INCR n", "SET n +1", "INCR n",
+                   f"SET n {MAX}", "INCR n", "INCRBY n 0", "DECR n", f"SET n {-MAX - 1}", "DECR n",
+                   f"DECRBY n {-MAX - 1}", f"INCRBY n {MAX}", "INCRBY n abc", "DECRBY n 1.5",
+                   f"INCRBY n {MAX + 1}", "INCR", "INCR a b", "INCRBY n", "INCRBY n 1 2", "DECRBY n")
+
+    def test_getex(self):
+        self.check("GETEX k", "SET k v", "GETEX k", "TTL k", "GETEX k EX 1000", "TTL k",
+                   "GETEX k PERSIST", "TTL k", "GETEX k persist", f"GETEX k EXAT {FAR_S}",
+                   "EXPIRETIME k", f"GETEX k pxat {FAR_S}000", "PEXPIRETIME k", "GETEX k",
+                   "TTL k", "GETEX k EX 0", "GETEX k EX -1", "GETEX k EX abc", "GETEX k EX",
+                   f"GETEX k EX {MAX}", "GETEX k PX 1000 EX 1", "GETEX k EX 10 EX 1000", "TTL k",
+                   "GETEX k EX 1 PERSIST", "GETEX k PERSIST EX 1", "GETEX k PERSIST PERSIST",
+                   "GETEX k KEEPTTL", "GETEX k NX", "GETEX k GET", "GETEX none EX 0",
+                   "GETEX none EX abc", "GETEX none WAT", "GETEX", "GETEX k EXAT 1", "EXISTS k",
+                   "SET k v", "GETEX k PXAT 1", "EXISTS k")
+
+    def test_mset(self):
+        self.check("MSET a 1 b 2 c 3", "MGET a b c", "MSET a x", "GET a", "MSET a 1 a 2", "GET a",
+                   "MSETNX a 9 d 9", "GET d", "MSETNX d 1 e 2 d 3", "MGET d e", "MSET a", "MSET a 1 b",
+                   "MSETNX a 1 b", "MSET", "EXPIRE a 1000", "MSET a 5", "TTL a")
+
+    def test_set(self):
+        options = ["", "NX", "XX", "GET", "KEEPTTL", "EX 1000", "PX 1000000", f"EXAT {FAR_S}",
+                   f"PXAT {FAR_S}000", "EXAT 1", "PXAT 1", "EX 0", "EX abc", "EX", "WAT"]
+        lines = []
+        for first in options:
+            for second in options:
+                for before in ("DEL k", "SET k old EX 2000"):
+                    command = " ".join(word for word in ("SET k new", first, second) if word)
+                    lines += [before, command, "GET k", "TTL k"]
+        self.check(*lines)
+
+    def test_other_strings(self):
+        self.check("GETSET k 1", "GETSET k 2", "GETDEL k", "GETDEL k", "STRLEN k", "SET k abc",
+                   "STRLEN k", "GETSET k", "GETDEL", "STRLEN", "SETNX k 1", "SETNX q 1",
+                   "EXPIRE q 1000", "GETSET q 2", "TTL q", "SETEX q 1000 v", "TTL q", "SETEX q 0 v",
+                   "PSETEX q 1000000 v", "PTTL q", "PSETEX q -1 v", "SETEX q abc v", "SETEX q 1")
+
+    # --- Keys -------------------------------------------------------------------------------------
+
+    def test_moments(self):
+        self.check("EXPIRETIME k", "PEXPIRETIME k", "SET k v", "EXPIRETIME k", "PEXPIRETIME k",
+                   f"EXPIREAT k {FAR_S}", "EXPIRETIME k", "TTL k", f"PEXPIREAT k {FAR_S}123",
+                   "PEXPIRETIME k", f"EXPIREAT k {FAR_S + 9} NX", f"EXPIREAT k {FAR_S - 9} GT",
+                   f"EXPIREAT k {FAR_S + 9} LT", f"EXPIREAT k {FAR_S + 9} XX", "EXPIRETIME k",
+                   "EXPIREAT k 1 GT", "EXPIREAT k abc", f"EXPIREAT k {MAX}", f"EXPIREAT k {-MAX - 1}",
+                   "EXPIREAT k 1 WAT", "EXPIREAT k 1 NX XX", "EXPIREAT k 1 GT LT", "EXPIREAT k",
+                   "PEXPIREAT k abc", "PEXPIREAT k 1 WAT", "EXPIREAT k 1", "EXISTS k", "SET k v",
+                   f"PEXPIREAT k {-MAX - 1}", "EXISTS k", "SET k v", "EXPIREAT k -1", "EXISTS k",
+                   "EXPIREAT none 1", "EXPIRETIME", "EXPIRETIME a b")
+
+    def test_keys(self):
+        self.check("SET a 1", "UNLINK a none", "UNLINK", "TOUCH", "MSET a 1 b 2", "TOUCH a b none a",
+                   "EXISTS a a", "DEL a a b", "TYPE a", "KEYS *", "SET abc 1", "KEYS a?c", "KEYS x*",
+                   "KEYS", "KEYS a b", "DBSIZE", "FLUSHDB", "DBSIZE", "FLUSHALL WAT",
+                   "FLUSHALL ASYNC", "FLUSHDB sync", "FLUSHALL SYNC ASYNC", "PERSIST a", "EXPIRE a 1")
+
+    def test_objects(self):
+        self.check("OBJECT ENCODING k", "SET k 123", "OBJECT ENCODING k", "SET k abc",
+                   "object encoding k", "SET k " + "x" * 44, "OBJECT ENCODING k",
+                   "SET k " + "x" * 45, "OBJECT ENCODING k", "SET k 0123", "OBJECT ENCODING k",
+                   "OBJECT ENCODING", "OBJECT ENCODING k k", "OBJECT WAT k", "OBJECT",
+                   "MEMORY USAGE none", "MEMORY USAGE k WAT", "MEMORY USAGE k SAMPLES abc",
+                   "MEMORY USAGE k SAMPLES -1", "MEMORY USAGE", "MEMORY WAT", "MEMORY")
+
+    # --- The server -------------------------------------------------------------------------------
+
+    def test_operators(self):
+        self.check("WAIT 0 0", "WAIT abc 0", "WAIT 0 abc", "WAIT 0 -1", "WAIT", "ROLE a",
+                   "LATENCY LATEST", "LATENCY HISTORY command", "LATENCY RESET", "LATENCY WAT",
+                   "LATENCY", "LATENCY LATEST a", "SLOWLOG LEN", "SLOWLOG RESET", "SLOWLOG GET",
+                   "SLOWLOG GET 1", "SLOWLOG GET -1", "SLOWLOG GET abc", "SLOWLOG GET -2",
+                   "SLOWLOG WAT", "SLOWLOG", "SLOWLOG LEN 1", "FUNCTION FLUSH", "FUNCTION FLUSH SYNC",
+                   "FUNCTION FLUSH WAT", "FUNCTION FLUSH SYNC SYNC", "FUNCTION LIST", "FUNCTION WAT",
+                   "FUNCTION", "SHUTDOWN WAT", "SHUTDOWN ABORT", "SHUTDOWN SAVE NOSAVE", "TIME a",
+                   "PING", "PING a", "PING a b", "ECHO a", "ECHO", "SELECT 0", "SELECT abc",
+                   "SELECT 99999999999", "CLIENT GETNAME", "CLIENT SETNAME a\nb", "CLIENT WAT",
+                   "WAT", "WAT a b", "HELLO 4", "HELLO abc", "AUTH x", "RESET a")
+
+    def test_role(self):
+        for pair in self.pairs:
+            ours, theirs = pair.ask("ROLE")
+            self.assertEqual((ours[0], ours[2]), (theirs[0], theirs[2]))
+
+    # --- At random --------------------------------------------------------------------------------
+
+    def test_random_commands(self):
+        seed = int(os.environ.get("IDEM_SEED", time.time_ns()))
+        chosen = random.Random(seed)
+        for pair in self.pairs:
+            pair.ask("FLUSHALL")
+            history = []
+            for _ in range(RANDOM_COMMANDS // len(self.pairs)):
+                command = random_command(chosen)
+                history.append(command)
+                ours, theirs = pair.ask(*command)
+                self.assertTrue(same(command, ours, theirs),
+                                f"IDEM_SEED={seed}: {command}: {ours!r}, but Redis says {theirs!r}; "
+                                f"before: {history[-10:]}")
+
+
+def random_command(chosen):
+    """Times are far apart, so that no two of them meet while the test runs."""
+    def key():
+        return chosen.choice("abcde")
+
+    def value():
+        return chosen.choice(["", "v", "w", "-7", "12", str(MAX), "x" * 300])
+
+    def moment():  # never the same, and either order
+        return FAR_S + chosen.choice([-10, 10]) * next(SERIAL)
+
+    def words(*choices):
+        return chosen.choice(choices).split()
+
+    times = ("EX 1000", "PX 3000000", f"EXAT {FAR_S}", f"PXAT {FAR_S + 500}000", "EXAT 1", "EX 0")
+    commands = (
+        lambda: ["SET", key(), value(), *words("", "NX", "XX", "GET", "NX GET", "XX GET"),
+                 *words("", "KEEPTTL", *times)],
+        lambda: ["GET", key()],
+        lambda: ["GETEX", key(), *words("", "PERSIST", *times)],
+        lambda: [chosen.choice(["GETDEL", "STRLEN", "TYPE", "TTL", "PTTL", "EXPIRETIME",
+                                "PEXPIRETIME", "PERSIST", "INCR", "DECR"]), key()],
+        lambda: [chosen.choice(["INCRBY", "DECRBY"]), key(), chosen.choice([1, -5, MAX, "x"])],
+        lambda: [chosen.choice(["SETNX", "GETSET"]), key(), value()],
+        lambda: [chosen.choice(["SETEX", "PSETEX"]), key(), chosen.choice([0, 10**7]), value()],
+        lambda: [chosen.choice(["MSET", "MSETNX"]), key(), value(), key(), value()],
+        lambda: [chosen.choice(["MGET", "DEL", "UNLINK", "EXISTS", "TOUCH"]), key(), key(), key()],
+        lambda: ["EXPIRE", key(), moment() - FAR_S // 2,
+                 *words("", "NX", "XX", "GT", "LT")],
+        lambda: ["EXPIREAT", key(), chosen.choice([1, moment()]), *words("", "GT", "LT")],
+        lambda: ["PEXPIREAT", key(), chosen.choice([1, 1000 * moment()]), *words("", "GT", "LT")],
+        lambda: ["OBJECT", "ENCODING", key()],
+    )
+    return chosen.choice(commands)()
+
+
+if __name__ == "__main__":
+    unittest.main()
