@@ -14,6 +14,7 @@
 
 #include "idem/store.h"
 #include "server/options.h"
+#include "server/script_cache.h"
 
 namespace idem::server {
 
@@ -79,6 +80,7 @@ struct ServerContext {
   ServerOptions options;  // with the port that is really listened on
   OpenedStore store;
   LoadingState loading;
+  ScriptCache scripts;
   const CommandTable* commands;
   int64_t started_boot_ms;
   std::string run_id;

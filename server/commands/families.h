@@ -16,6 +16,7 @@ std::span<const Command> KeyCommands();
 std::span<const Command> KeyspaceCommands();
 std::span<const Command> ObjectCommands();
 std::span<const Command> ScanCommands();
+std::span<const Command> ScriptCommands();
 std::span<const Command> ConnectionCommands();
 std::span<const Command> ClientCommands();
 std::span<const Command> ServerCommands();

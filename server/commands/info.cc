@@ -205,6 +205,7 @@ void Idem(const Facts& facts, std::string& text) {
   Line(text, "refused_for_memory", store.refused_for_memory);
   Line(text, "refused_for_disk", store.refused_for_disk);
   Line(text, "protocol_errors", facts.totals.protocol_errors);
+  Line(text, "unknown_scripts", facts.server.scripts.unknown());
   Line(text, "default_lease_ms", facts.server.options.store.default_lease_ms);
   Line(text, "default_retention_ms", facts.server.options.store.default_retention_ms);
   Line(text, "max_response_bytes", facts.server.options.store.max_response_bytes);

@@ -6,58 +6,18 @@ servers have two clocks. IDEM_SEED replays the random part.
 import itertools
 import os
 import random
-import sys
 import time
 import unittest
 
-from support.idem_server import SKIPPED, IdemServer, fresh_directory
-from support.redis_server import RedisServer, provide_redis
-from support.resp_connection import ErrorReply, RespConnection
+from support.two_servers import ServersTest, same
 
 RANDOM_COMMANDS = 20_000 // int(os.environ.get("IDEM_TEST_SIZE_DIVISOR", 1))
-TIMES = {"TTL": 1, "PTTL": 1000, "EXPIRETIME": 1, "PEXPIRETIME": 1000}  # a second, in their unit
 FAR_S = 4_000_000_000  # a moment in the year 2096
 MAX = 2**63 - 1
 SERIAL = itertools.count(100)
 
 
-class Pair:
-    """One connection to each server."""
-
-    def __init__(self, idem_port, redis_port, version):
-        self.idem, self.redis = RespConnection(idem_port), RespConnection(redis_port)
-        for connection in (self.idem, self.redis):
-            connection.ask("HELLO", version)
-
-    def ask(self, *command):
-        return self.idem.ask(*command), self.redis.ask(*command)
-
-    def close(self):
-        self.idem.close()
-        self.redis.close()
-
-
-def same(command, ours, theirs):
-    """Equal, up to the clocks."""
-    within = TIMES.get(str(command[0]).upper())
-    if within and isinstance(ours, int) and isinstance(theirs, int) and min(ours, theirs) > 0:
-        return abs(ours - theirs) <= within
-    return ours == theirs and isinstance(ours, ErrorReply) == isinstance(theirs, ErrorReply)
-
-
-class ComparisonTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        directory = cls.enterClassContext(fresh_directory())
-        if provide_redis(directory) is None:
-            print("skipped: neither redis-server nor redis-check-rdb is installed")
-            sys.exit(SKIPPED)
-        idem = cls.enterClassContext(IdemServer(None))
-        redis = cls.enterClassContext(RedisServer(os.path.join(directory, "redis"), "--save", ""))
-        cls.pairs = [Pair(idem.port, redis.port, version) for version in (2, 3)]
-        for pair in cls.pairs:
-            cls.addClassCleanup(pair.close)
-
+class ComparisonTest(ServersTest):
     def check(self, *lines):
         """Each line is a command, its words apart by blanks; '' is the empty word."""
         for pair in self.pairs:

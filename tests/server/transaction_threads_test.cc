@@ -1,6 +1,7 @@
 // Clients of several event loops that read and write back the same keys: nobody's update is lost.
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -56,6 +57,34 @@ TEST_F(TransactionThreads, NoIncrementIsLost) {
   TcpClient client(port_);
   client.Send({"GET", "n"});
   client.Expect(Bulk(std::to_string(kLoops * count)));
+}
+
+// Each round every thread claims the same two keys by the script of the redlock family.
+TEST_F(TransactionThreads, OneClaimsAllKeys) {
+  constexpr char kClaimAll[] =
+      "for i, key in ipairs(KEYS) do if redis.call('exists', key) == 1 then return 0 end end "
+      "for i, key in ipairs(KEYS) do redis.call('set', key, ARGV[1], 'PX', ARGV[2]) end "
+      "return #KEYS";
+  const auto rounds = static_cast<size_t>(TestSize(5'000));
+  std::string answers[kLoops];
+  Together([&](TcpClient& client, int i) {
+    std::string pipeline;
+    for (size_t round = 0; round < rounds; ++round) {
+      Words keys = {"a" + std::to_string(round), "b" + std::to_string(round)};
+      if (i % 2 == 1) std::swap(keys[0], keys[1]);
+      pipeline += Encode(
+          {"EVAL", kClaimAll, "2", keys[0], keys[1], "owner" + std::to_string(i), "1000000"});
+    }
+    client.SendBytes(pipeline);
+    client.EndInput();
+    answers[i] = client.ReceiveAll();
+  });
+  for (const std::string& answer : answers) ASSERT_EQ(answer.size(), 4 * rounds);
+  for (size_t round = 0; round < rounds; ++round) {
+    int winners = 0;
+    for (const std::string& answer : answers) winners += answer[4 * round + 1] == '2' ? 1 : 0;
+    EXPECT_EQ(winners, 1) << "round " << round;
+  }
 }
 
 }  // namespace
