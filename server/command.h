@@ -95,7 +95,9 @@ enum CommandFlag : uint32_t {
   kNoAuth = 1 << 5,
   kLoading = 1 << 6,
   kStale = 1 << 7,
-  kContainer = 1 << 8,  // has subcommands; not shown
+  kContainer = 1 << 8,   // has subcommands; not shown
+  kNoMulti = 1 << 9,     // refused between MULTI and EXEC
+  kNotQueued = 1 << 10,  // executed at once even there; not shown
 };
 
 // Positions of keys in the arguments; last -1 is the last argument.

@@ -9,10 +9,12 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "idem/store.h"
+#include "server/command_queue.h"
 #include "server/options.h"
 #include "server/script_cache.h"
 
@@ -97,7 +99,9 @@ struct Session {
   std::string name;
   std::string library_name;
   std::string library_version;
-  bool quit = false;  // answer, then close
+  bool quit = false;                    // answer, then close
+  std::unique_ptr<CommandQueue> queue;  // between MULTI and EXEC
+  std::vector<WatchedKey> watched;
 };
 
 }  // namespace idem::server

@@ -17,6 +17,7 @@ std::span<const Command> KeyspaceCommands();
 std::span<const Command> ObjectCommands();
 std::span<const Command> ScanCommands();
 std::span<const Command> ScriptCommands();
+std::span<const Command> TransactionCommands();
 std::span<const Command> ConnectionCommands();
 std::span<const Command> ClientCommands();
 std::span<const Command> ServerCommands();

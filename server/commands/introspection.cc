@@ -17,8 +17,9 @@ namespace idem::server {
 namespace {
 
 constexpr std::pair<uint32_t, std::string_view> kFlagNames[] = {
-    {kWrite, "write"}, {kReadOnly, "readonly"}, {kDenyOom, "denyoom"}, {kFast, "fast"},
-    {kAdmin, "admin"}, {kNoAuth, "no_auth"},    {kLoading, "loading"}, {kStale, "stale"},
+    {kWrite, "write"},     {kReadOnly, "readonly"}, {kDenyOom, "denyoom"},
+    {kFast, "fast"},       {kAdmin, "admin"},       {kNoAuth, "no_auth"},
+    {kLoading, "loading"}, {kStale, "stale"},       {kNoMulti, "no_multi"},
 };
 
 std::string_view CategoryOf(std::string_view group) {

@@ -91,7 +91,7 @@ constexpr Command kCommands[] = {
      "Return the role of the instance: a master without replicas"},
     {"wait", 3, 0, kNone, nullptr, nullptr, RunWait, "generic", "3.0.0", "numreplicas timeout",
      "Return the number of replicas: 0"},
-    {"shutdown", -1, kTools, kNone, nullptr, nullptr, RunShutdown, "server", "1.0.0",
+    {"shutdown", -1, kTools | kNoMulti, kNone, nullptr, nullptr, RunShutdown, "server", "1.0.0",
      "[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]", "Answer what was asked, then stop the server"},
     {"latency", -2, kContainer, kNone, nullptr, nullptr, nullptr, "server", "2.8.13", "",
      "A container for latency diagnostics commands; there is no latency monitor"},

@@ -59,6 +59,69 @@ TEST_F(TransactionThreads, NoIncrementIsLost) {
   client.Expect(Bulk(std::to_string(kLoops * count)));
 }
 
+// Nobody sees one half of a transaction, and none is lost.
+TEST_F(TransactionThreads, ExecHappensAtOnce) {
+  const int64_t count = TestSize(5'000);
+  std::string answers[kLoops];
+  Together([&](TcpClient& client, int i) {
+    std::string pipeline;
+    for (int64_t round = 0; round < count; ++round) {
+      const Words first = {"INCR", i % 2 == 0 ? "a" : "b"},
+                  second = {"INCR", i % 2 == 0 ? "b" : "a"};
+      pipeline += i == 0 ? Encode({"MULTI"}) + Encode({"GET", "a"}) + Encode({"GET", "b"})
+                         : Encode({"MULTI"}) + Encode(first) + Encode(second);
+      pipeline += Encode({"EXEC"});
+    }
+    client.SendBytes(pipeline);
+    client.EndInput();
+    answers[i] = client.ReceiveAll();
+  });
+  TcpClient client(port_);
+  client.Send({"MGET", "a", "b"});
+  const std::string sum = Bulk(std::to_string((kLoops - 1) * count));
+  client.Expect("*2\r\n" + sum + sum);
+  const std::string_view queued = "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n";
+  std::string_view pairs = answers[0];
+  while (pairs.starts_with(queued)) {
+    pairs.remove_prefix(queued.size());
+    const std::string_view both = pairs.substr(0, pairs.find('+'));
+    EXPECT_EQ(both.substr(0, both.size() / 2), both.substr(both.size() / 2));
+    pairs.remove_prefix(both.size());
+  }
+  EXPECT_EQ(pairs, "");
+}
+
+// Two keys are watched, one is written: the other one must not have changed either. Without that
+// both threads of a pair could pass.
+TEST_F(TransactionThreads, AWatchedKeyThatIsOnlyReadIsGuarded) {
+  const int64_t rounds = TestSize(500);
+  for (int64_t round = 0; round < rounds; ++round) {
+    const std::string left = "left" + std::to_string(round),
+                      right = "right" + std::to_string(round);
+    {
+      TcpClient client(port_);
+      client.Send({"MSET", left, "0", right, "0"});
+      client.Expect("+OK\r\n");
+    }
+    Together([&](TcpClient& client, int i) {
+      client.Send({"WATCH", left, right});
+      client.Expect("+OK\r\n");
+      client.Send({"MGET", left, right});
+      const std::string free = "*2\r\n" + Bulk("0") + Bulk("0");
+      if (client.Receive(free.size()) != free) return;
+      client.SendBytes(Encode({"MULTI"}) + Encode({"SET", i % 2 == 0 ? left : right, "1"}) +
+                       Encode({"EXEC"}));
+      client.Expect("+OK\r\n+QUEUED\r\n");
+      client.Receive(5);
+    });
+    TcpClient client(port_);
+    client.Send({"MGET", left, right});
+    const std::string answer = client.Receive(18);
+    EXPECT_TRUE(answer.ends_with(Bulk("0") + Bulk("1")) || answer.ends_with(Bulk("1") + Bulk("0")))
+        << answer;
+  }
+}
+
 // Each round every thread claims the same two keys by the script of the redlock family.
 TEST_F(TransactionThreads, OneClaimsAllKeys) {
   constexpr char kClaimAll[] =

@@ -25,17 +25,17 @@ def provide_redis(directory):
     checker = shutil.which("redis-check-rdb")
     if found or not checker:
         return found
-    os.environ["REDIS_SERVER"] = os.path.join(directory, "redis-server")
-    os.symlink(checker, os.environ["REDIS_SERVER"])
-    return os.environ["REDIS_SERVER"]
+    link = os.path.join(directory, "redis-server")
+    os.symlink(checker, link)
+    return link
 
 
 class RedisServer(ServerProcess):
     """All settings but these are the ones it is built with."""
 
-    def __init__(self, directory, *flags, expect_start=True):
+    def __init__(self, directory, *flags, expect_start=True, binary=None):
         self.port = free_port()
         os.makedirs(directory, exist_ok=True)
-        super().__init__([os.environ.get("REDIS_SERVER", "redis-server"),
+        super().__init__([binary or os.environ.get("REDIS_SERVER", "redis-server"),
                           "--port", str(self.port), "--bind", "127.0.0.1",
                           "--dir", str(directory), *flags], READY, expect_start)

@@ -43,11 +43,14 @@ class ServersTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         directory = cls.enterClassContext(fresh_directory())
-        if provide_redis(directory) is None:
+        binary = provide_redis(directory)
+        if binary is None:
             print("skipped: neither redis-server nor redis-check-rdb is installed")
             sys.exit(SKIPPED)
-        idem = cls.enterClassContext(IdemServer(None))
-        redis = cls.enterClassContext(RedisServer(os.path.join(directory, "redis"), "--save", ""))
+        idem = cls.enterClassContext(IdemServer(None, "--threads", "2"))
+        redis = cls.enterClassContext(
+            RedisServer(os.path.join(directory, "redis"), "--save", "", binary=binary))
+        cls.ports = idem.port, redis.port
         cls.pairs = [Pair(idem.port, redis.port, version) for version in (2, 3)]
         for pair in cls.pairs:
             cls.addClassCleanup(pair.close)
