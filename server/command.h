@@ -29,6 +29,7 @@
 namespace idem::server {
 
 struct Command;
+class Transaction;
 
 using Arguments = std::span<const std::string_view>;
 
@@ -38,7 +39,10 @@ struct Call {
   Arguments args;  // args[0] is the command's name; views into the connection's input
   ServerContext& server;
   Session& session;
-  Lsn lsn = 0;  // `run` raises it if what it tells may not leave before that is committed
+  Lsn lsn = 0;         // `run` raises it if what it tells may not leave before that is committed
+  size_t changes = 0;  // made by `run`, for the caller to have committed
+  bool backlog_full = false;  // `run` wrote no answer; to be called again when the log has room
+  Transaction* transaction = nullptr;  // within EXEC: what the command is a part of
 };
 
 // What a command asks of the store.
@@ -72,9 +76,13 @@ class Plan {
 struct Told {
   std::span<const Request> requests;
   std::span<const Reply> replies;
+  std::span<const std::string_view> values = {};  // within EXEC: instead of the responses
 
   const Request& request() const { return requests.front(); }
   const Reply& reply() const { return replies.front(); }
+  std::string_view value(size_t i = 0) const {
+    return values.empty() ? replies[i].response.bytes() : values[i];
+  }
 };
 
 // As in Redis' COMMAND.
@@ -87,7 +95,9 @@ enum CommandFlag : uint32_t {
   kNoAuth = 1 << 5,
   kLoading = 1 << 6,
   kStale = 1 << 7,
-  kContainer = 1 << 8,  // has subcommands; not shown
+  kContainer = 1 << 8,   // has subcommands; not shown
+  kNoMulti = 1 << 9,     // refused between MULTI and EXEC
+  kNotQueued = 1 << 10,  // executed at once even there; not shown
 };
 
 // Positions of keys in the arguments; last -1 is the last argument.

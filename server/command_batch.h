@@ -42,6 +42,7 @@ class CommandBatch {
   size_t Execute(Store* store);
   // How many changes were made since TakeChanges was last called.
   size_t changes() const { return changes_; }
+  void AddChanges(size_t count) { changes_ += count; }  // made without a batch
   size_t TakeChanges() { return std::exchange(changes_, 0); }
 
   // Null for one that only answers an error.

@@ -44,17 +44,14 @@ std::string UnknownSubcommand(const Command& container, Arguments args) {
                       ToUpper(container.name), " HELP.");
 }
 
-std::string WrongArity(const Command& command) {
-  return absl::StrCat("ERR wrong number of arguments for '", Absl(command.name), "' command",
-                      ExplainsErrors(command) ? Usage(command) : "");
-}
-
 }  // namespace
 
 CommandTable::CommandTable() {
   for (const auto& family :
-       {IdemCommands(), StringCommands(), KeyCommands(), ScanCommands(), ConnectionCommands(),
-        ClientCommands(), ServerCommands(), SnapshotCommands(), IntrospectionCommands()}) {
+       {IdemCommands(), StringCommands(), UpdateCommands(), KeyCommands(), KeyspaceCommands(),
+        ObjectCommands(), ScanCommands(), ScriptCommands(), TransactionCommands(),
+        ConnectionCommands(), ClientCommands(), ServerCommands(), OperatorCommands(),
+        SnapshotCommands(), IntrospectionCommands()}) {
     for (const Command& command : family) {
       by_name_.emplace(command.name, &command);
       if (command.name.find('|') == command.name.npos) commands_.push_back(&command);
@@ -81,7 +78,8 @@ const Command* CommandTable::Find(Arguments args, std::string* error) const {
     }
   }
   if (ArityHolds(*command, args.size())) return command;
-  *error = WrongArity(*command);
+  *error = WrongArity(command->name);
+  if (ExplainsErrors(*command)) error->append(Usage(*command));
   return nullptr;
 }
 

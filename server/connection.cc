@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "server/command_table.h"
+#include "server/commands/transaction_commands.h"
 #include "server/error_texts.h"
 
 namespace idem::server {
@@ -108,10 +109,11 @@ size_t Connection::Take(bool is_inline, size_t begin, size_t end) {
   std::string error;
   const Command* const command = loop_.server.commands->Find(parser_->args(), &error);
   if (command == nullptr) {
+    if (session_.queue != nullptr) session_.queue->Spoil();
     batch.AddError(std::move(error), begin);
   } else if ((command->flags & kLoading) == 0 && loop_.server.store.get() == nullptr) {
     batch.AddError(std::string(kLoadingError), begin);
-  } else if (command->run != nullptr) {
+  } else if (command->run != nullptr || session_.queue != nullptr) {
     return RunAlone(*command, begin, end);
   } else {
     batch.Add({*command, parser_->args(), loop_.server, session_}, begin);
@@ -123,8 +125,11 @@ size_t Connection::Take(bool is_inline, size_t begin, size_t end) {
 size_t Connection::RunAlone(const Command& command, size_t begin, size_t end) {
   const size_t next = Settle(begin);
   if (pause_ != Pause::kNone || closing_) return next;
+  const LogMoment before = Now();
   Call call = {command, parser_->args(), loop_.server, session_};
-  command.run(call, writer_);
+  RunOrQueue(call, writer_);
+  loop_.batch.AddChanges(call.changes);
+  if (call.backlog_full) return AwaitLog(before, begin);
   output_.Seal(call.lsn);
   loop_.stats.commands.Add(1);
   PauseIfFull();
@@ -143,12 +148,17 @@ size_t Connection::Settle(size_t next) {
   loop_.stats.commands.Add(executed);
   PauseIfFull();
   if (executed < batch.size() && !closing_) {
-    pause_ = Pause::kBacklog;
-    paused_at_ = before;
-    next = batch.offset(executed);
-    parser_.emplace(kLimits);
+    next = AwaitLog(before, batch.offset(executed));
   }
   batch.Clear();
+  return next;
+}
+
+// The log was full at `before`: goes on at `next` when that may have changed.
+size_t Connection::AwaitLog(const LogMoment& before, size_t next) {
+  pause_ = Pause::kBacklog;
+  paused_at_ = before;
+  parser_.emplace(kLimits);
   return next;
 }
 

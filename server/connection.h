@@ -105,6 +105,7 @@ class Connection {
   size_t RunAlone(const Command& command, size_t begin, size_t end);
   // Executes and answers what is planned. Returns `next`, or where to go on after the pause.
   size_t Settle(size_t next);
+  size_t AwaitLog(const LogMoment& before, size_t next);
 
   void Tell(size_t i);
   void TellAnswer(const Command& command, const Told& told);

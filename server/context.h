@@ -9,11 +9,14 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "idem/store.h"
+#include "server/command_queue.h"
 #include "server/options.h"
+#include "server/script_cache.h"
 
 namespace idem::server {
 
@@ -79,6 +82,7 @@ struct ServerContext {
   ServerOptions options;  // with the port that is really listened on
   OpenedStore store;
   LoadingState loading;
+  ScriptCache scripts;
   const CommandTable* commands;
   int64_t started_boot_ms;
   std::string run_id;
@@ -95,7 +99,9 @@ struct Session {
   std::string name;
   std::string library_name;
   std::string library_version;
-  bool quit = false;  // answer, then close
+  bool quit = false;                    // answer, then close
+  std::unique_ptr<CommandQueue> queue;  // between MULTI and EXEC
+  std::vector<WatchedKey> watched;
 };
 
 }  // namespace idem::server

@@ -17,8 +17,6 @@ constexpr std::string_view kRunning =
     "owner";
 constexpr std::string_view kNotStuck =
     "REFUSED only a claim whose lease is over can be resolved; see IDEM.STUCK";
-constexpr std::string_view kWrongType =
-    "WRONGTYPE Operation against a key holding the wrong kind of value";
 constexpr std::string_view kOutOfMemory = "OOM command not allowed when used memory > 'maxmemory'.";
 constexpr std::string_view kNoSpace =
     "NOSPACE the disk of the log is full: free some space; claims that run can still finish";
@@ -36,6 +34,10 @@ std::string Usage(const Command& command) {
 
 std::string NotAnInteger(std::string_view what) {
   return absl::StrCat("ERR ", Absl(what), " is not an integer or out of range");
+}
+
+std::string WrongArity(std::string_view command) {
+  return absl::StrCat("ERR wrong number of arguments for '", Absl(command), "' command");
 }
 
 std::string InvalidExpireTime(std::string_view command) {

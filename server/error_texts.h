@@ -13,6 +13,8 @@ namespace idem::server {
 
 inline constexpr std::string_view kSyntaxError = "ERR syntax error";
 inline constexpr std::string_view kNotAnInteger = "ERR value is not an integer or out of range";
+inline constexpr std::string_view kWrongType =
+    "WRONGTYPE Operation against a key holding the wrong kind of value";
 inline constexpr std::string_view kWrongPassword =
     "WRONGPASS invalid username-password pair or user is disabled.";
 
@@ -22,6 +24,8 @@ bool ExplainsErrors(const Command& command);
 std::string Usage(const Command& command);
 // "ERR LEASE is not an integer or out of range"
 std::string NotAnInteger(std::string_view what);
+// "ERR wrong number of arguments for 'set' command"
+std::string WrongArity(std::string_view command);
 // "ERR invalid expire time in 'set' command"
 std::string InvalidExpireTime(std::string_view command);
 

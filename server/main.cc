@@ -180,6 +180,7 @@ int Main(std::span<const char* const> arguments) {
   sigset_t signals;
   const UniqueFd stop_signals = CatchStopSignals(&signals);
   FitFileLimit(&*options);
+  options->shut_down = [] { kill(getpid(), SIGTERM); };
   StoreOpening::Opened store = nullptr;  // outlives the server
   absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(*options);
   if (!server.ok()) {

@@ -22,6 +22,7 @@ struct ServerOptions {
   uint16_t port = 6379;            // 0: any free one
   int threads = 1;                 // event loops, 1 .. 64
   int maxclients = 10'000;
+  void (*shut_down)() = nullptr;  // what SHUTDOWN calls; null: it is refused
 };
 
 // Reads "--name value" and "--name=value", without the program's name. An error is one line that

@@ -46,6 +46,7 @@ class RespWriter {
   void Bulk(std::string_view bytes);
   void Verbatim(std::string_view text);  // text for people, such as INFO
   void Null();
+  void Encoded(std::string_view replies) { out_->append(replies); }  // by another writer
   void NullArray();  // where RESP2 has an array or nothing, such as an aborted EXEC
 
   // Followed by `count` replies; for a map by `pairs` times key, value.

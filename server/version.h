@@ -6,8 +6,8 @@
 
 namespace idem::server {
 
-// Client libraries choose commands by it: with 8.4 they would send DELEX and SET IFEQ.
-inline constexpr std::string_view kRedisVersion = "7.4.0";
+// Client libraries choose commands by it: from 8.4 on they send DELEX and SET IFEQ.
+inline constexpr std::string_view kRedisVersion = "8.4.0";
 inline constexpr std::string_view kIdemVersion = IDEM_VERSION;
 
 }  // namespace idem::server

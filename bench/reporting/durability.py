@@ -176,7 +176,7 @@ def draw(results, folder):
     if not plots.possible():
         return "No plots: gnuplot is not installed."
     shown = []
-    for key, name, title in (("operations_per_s", "rate", "claim + complete, durable: pairs/s"),
+    for key, name, title in (("operations_per_second", "rate", "claim + complete, durable: pairs/s"),
                              ("p99_us", "p99", "claim + complete, durable: p99, us")):
         curves = {subject.name: [(int(clients), median([load[key] for load in loads[subject.name]]))
                                  for clients, loads in results["curve"].items()]

@@ -47,20 +47,6 @@ class Sorter {
 
   void EndBlock(LatencyHistogram* window) {
     const uint64_t switches = InvoluntarySwitches();
-<<<<<<< HEAD
-    const uint64_t preempted = std::min(switches - switches_, calls_.size());
-    growth_->switches += switches - switches_;
-    switches_ = switches;
-    std::ranges::sort(calls_, std::greater<>(), &WorstCall::ns);
-    for (size_t i = 0; i < calls_.size(); ++i) {
-      calls_[i].preempted = i < preempted;
-      growth_->all.Add(calls_[i].ns);
-      if (calls_[i].preempted) continue;
-      window->Add(calls_[i].ns);
-      growth_->undisturbed.Add(calls_[i].ns);
-    }
-    KeepWorst();
-=======
     const size_t preempted = std::min<size_t>(switches - switches_, calls_.size());
     growth_->switches += switches - switches_;
     switches_ = switches;
@@ -74,28 +60,13 @@ class Sorter {
       window->Add(call.ns);
       growth_->undisturbed.Add(call.ns);
     }
->>>>>>> table-bench
     calls_.clear();
   }
 
  private:
-<<<<<<< HEAD
-  void KeepWorst() {
-    std::vector<WorstCall>& worst = growth_->worst;
-    const size_t candidates = std::min(calls_.size(), Growth::kWorst);
-    worst.insert(worst.end(), calls_.begin(), calls_.begin() + static_cast<int64_t>(candidates));
-    std::ranges::sort(worst, std::greater<>(), &WorstCall::ns);
-    worst.resize(std::min(worst.size(), Growth::kWorst));
-  }
-
-  Growth* const growth_;
-  uint64_t switches_;
-  std::vector<WorstCall> calls_;
-=======
   Growth* const growth_;
   uint64_t switches_;
   std::vector<Slowest> calls_;
->>>>>>> table-bench
 };
 
 }  // namespace

@@ -24,40 +24,23 @@ struct GrowthShape {
   const ResponseShape* shape;  // of the responses
 };
 
-<<<<<<< HEAD
-struct WorstCall {
-  int64_t ns = 0;
-  uint64_t at = 0;  // keys in the table
-  bool preempted = false;
-=======
 struct Slowest {
   int64_t ns = 0;
   uint64_t at = 0;  // keys in the table
->>>>>>> table-bench
 };
 
 struct Growth {
   static constexpr size_t kWindows = 20;
-<<<<<<< HEAD
-  static constexpr size_t kWorst = 8;
-=======
->>>>>>> table-bench
 
   double ns_per_key = 0;
   double rss_bytes_per_key = 0;           // by which the process has grown
   std::vector<LatencyHistogram> windows;  // calls in the order of time, preempted ones left out
   LatencyHistogram undisturbed;           // all of them together
   LatencyHistogram all;
-<<<<<<< HEAD
-  std::vector<WorstCall> worst;  // slowest first
-  uint64_t switches = 0;         // involuntary
-  double stolen_ms = 0;          // by the hypervisor, from all cores
-=======
   Slowest slowest;  // undisturbed
   Slowest slowest_preempted;
   uint64_t switches = 0;  // involuntary
   double stolen_ms = 0;   // by the hypervisor, from all cores
->>>>>>> table-bench
 };
 
 Growth Grow(Table* table, const GrowthShape& shape);

@@ -67,17 +67,11 @@ class Worker {
 
 }  // namespace
 
-<<<<<<< HEAD
-std::vector<double> RunPhase(Table* table, const Resident& resident, const Effort& effort,
-                             size_t batch, const std::vector<std::string>& operations) {
-  std::vector<double> ns_per_key(operations.size());
-=======
 PhaseResult RunPhase(Table* table, const Resident& resident, const Effort& effort, size_t batch,
                      const std::vector<std::string>& operations) {
   PhaseResult result;
   result.ns_per_key.resize(operations.size());
   std::atomic<uint64_t> all_keys = 0;
->>>>>>> table-bench
   std::barrier start(static_cast<ptrdiff_t>(operations.size()));
   const auto run = [&](size_t thread) {
     Worker worker(table, resident, batch, operations[thread]);
@@ -89,15 +83,6 @@ PhaseResult RunPhase(Table* table, const Resident& resident, const Effort& effor
       taken_ns += worker.RunBlock();
       keys += Block::kItems;
     }
-<<<<<<< HEAD
-    ns_per_key[thread] = static_cast<double>(taken_ns) / static_cast<double>(keys);
-  };
-  std::vector<std::thread> threads;
-  for (size_t i = 1; i < operations.size(); ++i) threads.emplace_back(run, i);
-  run(0);
-  for (std::thread& thread : threads) thread.join();
-  return ns_per_key;
-=======
     result.ns_per_key[thread] = static_cast<double>(taken_ns) / static_cast<double>(keys);
     all_keys += keys;
   };
@@ -109,7 +94,6 @@ PhaseResult RunPhase(Table* table, const Resident& resident, const Effort& effor
   result.keys_per_second =
       static_cast<double>(all_keys) * 1e9 / static_cast<double>(NowNs() - start_ns);
   return result;
->>>>>>> table-bench
 }
 
 }  // namespace idem::bench

@@ -32,11 +32,6 @@ struct Effort {
   uint64_t fresh_keys = 0;  // of each thread
 };
 
-<<<<<<< HEAD
-// One operation's name for each thread. Returns the ns a key took each of them.
-std::vector<double> RunPhase(Table* table, const Resident& resident, const Effort& effort,
-                             size_t batch, const std::vector<std::string>& operations);
-=======
 struct PhaseResult {
   std::vector<double> ns_per_key;  // of each thread, without the making of keys
   double keys_per_second = 0;      // of all together by the clock on the wall, with it
@@ -45,7 +40,6 @@ struct PhaseResult {
 // One operation's name for each thread.
 PhaseResult RunPhase(Table* table, const Resident& resident, const Effort& effort, size_t batch,
                      const std::vector<std::string>& operations);
->>>>>>> table-bench
 
 }  // namespace idem::bench
 

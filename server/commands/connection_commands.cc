@@ -14,7 +14,7 @@ namespace {
 
 void RunPing(Call& call, RespWriter& out) {
   if (call.args.size() > 2) {
-    return out.Error("ERR wrong number of arguments for 'ping' command");
+    return out.Error(WrongArity(call.command.name));
   }
   if (call.args.size() == 2) return out.Bulk(call.args[1]);
   out.SimpleString("PONG");
@@ -38,6 +38,8 @@ void RunQuit(Call& call, RespWriter& out) {
 }
 
 void RunReset(Call& call, RespWriter& out) {
+  call.session.queue.reset();
+  call.session.watched.clear();
   call.session.name.clear();
   out.set_version(RespVersion::k2);
   out.SimpleString("RESET");
@@ -143,7 +145,7 @@ constexpr Command kCommands[] = {
      "Change the selected database; there is only 0"},
     {"quit",
      -1,
-     kAlways | kNoAuth,
+     kAlways | kNoAuth | kNotQueued,
      {},
      nullptr,
      nullptr,
@@ -154,7 +156,7 @@ constexpr Command kCommands[] = {
      "Close the connection"},
     {"reset",
      1,
-     kAlways | kNoAuth,
+     kAlways | kNoAuth | kNotQueued,
      {},
      nullptr,
      nullptr,
@@ -176,7 +178,7 @@ constexpr Command kCommands[] = {
      "Authenticate to the server"},
     {"hello",
      -1,
-     kAlways | kNoAuth,
+     kAlways | kNoAuth | kNoMulti,
      {},
      nullptr,
      nullptr,

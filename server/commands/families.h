@@ -11,11 +11,17 @@ namespace idem::server {
 
 std::span<const Command> IdemCommands();
 std::span<const Command> StringCommands();
+std::span<const Command> UpdateCommands();
 std::span<const Command> KeyCommands();
+std::span<const Command> KeyspaceCommands();
+std::span<const Command> ObjectCommands();
 std::span<const Command> ScanCommands();
+std::span<const Command> ScriptCommands();
+std::span<const Command> TransactionCommands();
 std::span<const Command> ConnectionCommands();
 std::span<const Command> ClientCommands();
 std::span<const Command> ServerCommands();
+std::span<const Command> OperatorCommands();
 std::span<const Command> SnapshotCommands();
 std::span<const Command> IntrospectionCommands();
 

@@ -148,29 +148,30 @@ void PlanResolve(const Call& call, Plan& plan) {
 }
 
 constexpr KeyRange kFirst = {1, 1, 1};
+constexpr uint32_t kRecords = kFast | kNoMulti;  // a Transaction changes plain keys only
 
 constexpr Command kCommands[] = {
-    {"idem.begin", -2, kWrite | kDenyOom | kFast, kFirst, PlanBegin, AnswerBegin, nullptr, "idem",
-     "0.1.0",
+    {"idem.begin", -2, kRecords | kWrite | kDenyOom, kFirst, PlanBegin, AnswerBegin, nullptr,
+     "idem", "0.1.0",
      "key [FP digest | BODY bytes] [LEASE milliseconds] [TTL milliseconds] [OWNER nonce] [HOLD] "
      "[ISSUED unix-time-milliseconds] [NOWAIT]",
      "Asks to run the request of this key: claims it, or tells what became of it"},
-    {"idem.complete", -4, kWrite | kFast, kFirst, PlanComplete, AnswerOk, nullptr, "idem", "0.1.0",
-     "key token response [CODE number] [TTL milliseconds] [NOWAIT]",
+    {"idem.complete", -4, kRecords | kWrite, kFirst, PlanComplete, AnswerOk, nullptr, "idem",
+     "0.1.0", "key token response [CODE number] [TTL milliseconds] [NOWAIT]",
      "Settles a claim: the request took effect, and this response answers its retries"},
-    {"idem.fail", -4, kWrite | kFast, kFirst, PlanFail, AnswerOk, nullptr, "idem", "0.1.0",
+    {"idem.fail", -4, kRecords | kWrite, kFirst, PlanFail, AnswerOk, nullptr, "idem", "0.1.0",
      "key token <RETRY [AFTER milliseconds] | FINAL response [CODE number] [TTL milliseconds]> "
      "[NOWAIT]",
      "Settles a claim as failed, for a later attempt or for good"},
-    {"idem.extend", 4, kWrite | kFast, kFirst, PlanExtend, AnswerOk, nullptr, "idem", "0.1.0",
+    {"idem.extend", 4, kRecords | kWrite, kFirst, PlanExtend, AnswerOk, nullptr, "idem", "0.1.0",
      "key token milliseconds", "Keeps a claim for at least this long from now"},
-    {"idem.release", 3, kWrite | kFast, kFirst, PlanRelease, AnswerOk, nullptr, "idem", "0.1.0",
+    {"idem.release", 3, kRecords | kWrite, kFirst, PlanRelease, AnswerOk, nullptr, "idem", "0.1.0",
      "key token", "Gives a claim back of which nothing was done"},
-    {"idem.get", 2, kReadOnly | kFast, kFirst, PlanGet, AnswerGet, nullptr, "idem", "0.1.0", "key",
-     "Describes the record of a key"},
-    {"idem.forget", -2, kWrite | kFast, kFirst, PlanForget, AnswerOk, nullptr, "idem", "0.1.0",
+    {"idem.get", 2, kRecords | kReadOnly, kFirst, PlanGet, AnswerGet, nullptr, "idem", "0.1.0",
+     "key", "Describes the record of a key"},
+    {"idem.forget", -2, kRecords | kWrite, kFirst, PlanForget, AnswerOk, nullptr, "idem", "0.1.0",
      "key [FORCE]", "Drops a record; with FORCE also one whose claim is not settled"},
-    {"idem.resolve", -3, kWrite | kFast, kFirst, PlanResolve, AnswerOk, nullptr, "idem", "0.1.0",
+    {"idem.resolve", -3, kRecords | kWrite, kFirst, PlanResolve, AnswerOk, nullptr, "idem", "0.1.0",
      "key <COMPLETE response | FAIL response | RETRY>",
      "Settles a claim whose lease is over in its owner's place"},
 };

@@ -198,6 +198,11 @@ void Idem(const Facts& facts, std::string& text) {
   Line(text, "records", store.records);
   Line(text, "registers", store.registers);
   Line(text, "in_progress", store.in_progress);
+  Line(text, "record_bytes", store.record_bytes);
+  Line(text, "register_bytes", store.register_bytes);
+  Line(text, "index_bytes", store.index_bytes);
+  Line(text, "wheel_bytes", store.wheel_bytes);
+  Line(text, "page_bytes", store.page_bytes);
   Line(text, "claims", store.claims);
   Line(text, "takeovers", store.takeovers);
   Line(text, "replays", store.replays);
@@ -209,6 +214,7 @@ void Idem(const Facts& facts, std::string& text) {
   Line(text, "refused_for_memory", store.refused_for_memory);
   Line(text, "refused_for_disk", store.refused_for_disk);
   Line(text, "protocol_errors", facts.totals.protocol_errors);
+  Line(text, "unknown_scripts", facts.server.scripts.unknown());
   Line(text, "default_lease_ms", facts.server.options.store.default_lease_ms);
   Line(text, "default_retention_ms", facts.server.options.store.default_retention_ms);
   Line(text, "restart_grace_ms", facts.server.options.store.restart_grace_ms);

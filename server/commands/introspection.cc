@@ -17,14 +17,17 @@ namespace idem::server {
 namespace {
 
 constexpr std::pair<uint32_t, std::string_view> kFlagNames[] = {
-    {kWrite, "write"}, {kReadOnly, "readonly"}, {kDenyOom, "denyoom"}, {kFast, "fast"},
-    {kAdmin, "admin"}, {kNoAuth, "no_auth"},    {kLoading, "loading"}, {kStale, "stale"},
+    {kWrite, "write"},     {kReadOnly, "readonly"}, {kDenyOom, "denyoom"},
+    {kFast, "fast"},       {kAdmin, "admin"},       {kNoAuth, "no_auth"},
+    {kLoading, "loading"}, {kStale, "stale"},       {kNoMulti, "no_multi"},
 };
 
 std::string_view CategoryOf(std::string_view group) {
   if (group == "generic") return "@keyspace";
   if (group == "string") return "@string";
   if (group == "connection") return "@connection";
+  if (group == "scripting") return "@scripting";
+  if (group == "transactions") return "@transaction";
   return group == "idem" ? "@idem" : "@dangerous";
 }
 

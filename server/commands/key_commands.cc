@@ -2,36 +2,28 @@
 // TYPE see records too; what sets a deadline takes plain keys only.
 #include <algorithm>
 #include <optional>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/commands/distinct_keys.h"
+#include "server/commands/expiry.h"
 #include "server/commands/families.h"
-#include "server/commands/ttl.h"
 #include "server/error_texts.h"
-#include "server/option_reader.h"
 #include "server/text.h"
 
 namespace idem::server {
 namespace {
 
-constexpr size_t kKeysAtOnce = 64;  // what the store changes atomically
-
 // A record that is not settled is refused, and then nothing at all is deleted. A key counts once,
 // however often it is named.
 void PlanDel(const Call& call, Plan& plan) {
-  if (call.args.size() == 2) {
-    plan.Ask(Op::kRemove, call.args[1]);
-    return;
-  }
-  std::vector<std::string_view> keys(call.args.begin() + 1, call.args.end());
-  std::sort(keys.begin(), keys.end());
-  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
-  if (keys.size() > kKeysAtOnce) {
-    return plan.Fail(absl::StrCat("ERR '", Absl(call.command.name), "' takes at most ", kKeysAtOnce,
-                                  " keys, because it deletes all or none; send several commands"));
-  }
-  for (const std::string_view key : keys) plan.Ask(Op::kRemove, key);
-  plan.SetAtomic();
+  for (const size_t i : DistinctKeys(call, plan)) plan.Ask(Op::kRemove, call.args[i]);
+}
+
+void PlanDelIfEqual(const Call& call, Plan& plan) {
+  Request& request = plan.Ask(Op::kRemove, call.args[1]);
+  request.kind = Kind::kRegister;
+  request.condition = Condition::kIfValue;
+  request.expected_value = call.args[2];
 }
 
 void PlanLook(const Call& call, Plan& plan) {
@@ -52,6 +44,21 @@ void TellTtl(const Reply& reply, int64_t unit_ms, RespWriter& out) {
 
 void AnswerTtl(const Told& told, RespWriter& out) { TellTtl(told.reply(), 1000, out); }
 void AnswerPttl(const Told& told, RespWriter& out) { TellTtl(told.reply(), 1, out); }
+
+// The answer needs to know when the question was asked; kGet does not read this field.
+void PlanExpireTime(const Call& call, Plan& plan) {
+  plan.Ask(Op::kGet, call.args[1]).issued_unix_ms = call.server.clock().WallMs();
+}
+
+void TellExpireTime(const Told& told, int64_t unit_ms, RespWriter& out) {
+  const Reply& reply = told.reply();
+  if (reply.outcome == Outcome::kAbsent) return out.Integer(-2);
+  if (reply.ttl_ms < 0) return out.Integer(-1);
+  out.Integer((told.request().issued_unix_ms + reply.ttl_ms + unit_ms / 2) / unit_ms);
+}
+
+void AnswerExpireTime(const Told& told, RespWriter& out) { TellExpireTime(told, 1000, out); }
+void AnswerPExpireTime(const Told& told, RespWriter& out) { TellExpireTime(told, 1, out); }
 
 void AnswerType(const Told& told, RespWriter& out) {
   if (told.reply().outcome == Outcome::kAbsent) return out.SimpleString("none");
@@ -90,18 +97,22 @@ ExpireOptions ReadExpireOptions(const Call& call, Plan& plan) {
   return given;
 }
 
-// Nothing: the number does not do, and the plan says why.
-std::optional<int64_t> ReadTtl(const Call& call, int64_t unit_ms, Plan& plan) {
-  const std::optional<int64_t> number = ParseInteger(call.args[2]);
-  int64_t ttl_ms = 0;
-  int64_t moment_ms = 0;
+// From now; below 0 for a moment that has passed. Nothing: the number does not do, and the plan
+// says why.
+std::optional<int64_t> ReadTtl(const Call& call, const Expiry& expiry, Plan& plan) {
+  const std::optional<int64_t> number = ParseInteger(expiry.text);
+  const int64_t now_ms = call.server.clock().WallMs();
+  int64_t given_ms = 0;
+  int64_t other_ms = 0;
   if (!number) {
     plan.Fail(kNotAnInteger);
-  } else if (__builtin_mul_overflow(*number, unit_ms, &ttl_ms) ||
-             __builtin_add_overflow(ttl_ms, call.server.clock().WallMs(), &moment_ms)) {
+  } else if (__builtin_mul_overflow(*number, expiry.unit_ms, &given_ms) ||
+             (!expiry.is_moment && __builtin_add_overflow(given_ms, now_ms, &other_ms))) {
     plan.Fail(InvalidExpireTime(call.command.name));
+  } else if (!expiry.is_moment) {
+    return given_ms;
   } else {
-    return ttl_ms;
+    return __builtin_sub_overflow(given_ms, now_ms, &other_ms) ? 0 : other_ms;
   }
   return std::nullopt;
 }
@@ -115,10 +126,10 @@ DeadlineCondition ConditionOf(const ExpireOptions& given) {
 
 // A time that has passed deletes the key. The store has no removal under a condition on the
 // deadline: there the shortest time to live must do.
-void PlanExpire(const Call& call, int64_t unit_ms, Plan& plan) {
+void PlanExpiry(const Call& call, int64_t unit_ms, bool is_moment, Plan& plan) {
   const ExpireOptions given = ReadExpireOptions(call, plan);
   if (plan.failed()) return;
-  const std::optional<int64_t> ttl_ms = ReadTtl(call, unit_ms, plan);
+  const std::optional<int64_t> ttl_ms = ReadTtl(call, {call.args[2], unit_ms, is_moment}, plan);
   if (!ttl_ms) return;
   if (given.xx && given.lt) {
     return plan.Fail("ERR XX and LT together are not supported; use LT alone");
@@ -130,8 +141,10 @@ void PlanExpire(const Call& call, int64_t unit_ms, Plan& plan) {
   request.deadline_condition = ConditionOf(given);
 }
 
-void PlanExpireSeconds(const Call& call, Plan& plan) { PlanExpire(call, 1000, plan); }
-void PlanExpireMs(const Call& call, Plan& plan) { PlanExpire(call, 1, plan); }
+void PlanExpire(const Call& call, Plan& plan) { PlanExpiry(call, 1000, false, plan); }
+void PlanPExpire(const Call& call, Plan& plan) { PlanExpiry(call, 1, false, plan); }
+void PlanExpireAt(const Call& call, Plan& plan) { PlanExpiry(call, 1000, true, plan); }
+void PlanPExpireAt(const Call& call, Plan& plan) { PlanExpiry(call, 1, true, plan); }
 
 void PlanPersist(const Call& call, Plan& plan) {
   Request& request = plan.Ask(Op::kSetDeadline, call.args[1]);
@@ -147,6 +160,8 @@ constexpr Command kCommands[] = {
      "Delete a key"},
     {"unlink", -2, kWrite | kFast, kAll, PlanDel, AnswerCount, nullptr, "generic", "4.0.0",
      "key [key ...]", "Delete a key"},
+    {"delifeq", 3, kWrite | kFast, kFirst, PlanDelIfEqual, AnswerCount, nullptr, "string", "9.0.0",
+     "key value", "Delete a key if it holds this value"},
     {"exists", -2, kReadOnly | kFast, kAll, PlanLook, AnswerCount, nullptr, "generic", "1.0.0",
      "key [key ...]", "Determine if a key exists"},
     {"touch", -2, kReadOnly | kFast, kAll, PlanLook, AnswerCount, nullptr, "generic", "3.2.1",
@@ -157,10 +172,20 @@ constexpr Command kCommands[] = {
      "Get the time to live for a key in milliseconds"},
     {"type", 2, kReadOnly | kFast, kFirst, PlanLook, AnswerType, nullptr, "generic", "1.0.0", "key",
      "Determine the type stored at key"},
-    {"expire", -3, kWrite | kFast, kFirst, PlanExpireSeconds, AnswerCount, nullptr, "generic",
-     "1.0.0", "key seconds [NX | XX | GT | LT]", "Set a key's time to live in seconds"},
-    {"pexpire", -3, kWrite | kFast, kFirst, PlanExpireMs, AnswerCount, nullptr, "generic", "2.6.0",
+    {"expire", -3, kWrite | kFast, kFirst, PlanExpire, AnswerCount, nullptr, "generic", "1.0.0",
+     "key seconds [NX | XX | GT | LT]", "Set a key's time to live in seconds"},
+    {"pexpire", -3, kWrite | kFast, kFirst, PlanPExpire, AnswerCount, nullptr, "generic", "2.6.0",
      "key milliseconds [NX | XX | GT | LT]", "Set a key's time to live in milliseconds"},
+    {"expireat", -3, kWrite | kFast, kFirst, PlanExpireAt, AnswerCount, nullptr, "generic", "1.2.0",
+     "key unix-time-seconds [NX | XX | GT | LT]",
+     "Set the expiration for a key as a UNIX timestamp"},
+    {"pexpireat", -3, kWrite | kFast, kFirst, PlanPExpireAt, AnswerCount, nullptr, "generic",
+     "2.6.0", "key unix-time-milliseconds [NX | XX | GT | LT]",
+     "Set the expiration for a key as a UNIX timestamp specified in milliseconds"},
+    {"expiretime", 2, kReadOnly | kFast, kFirst, PlanExpireTime, AnswerExpireTime, nullptr,
+     "generic", "7.0.0", "key", "Get the expiration Unix timestamp for a key"},
+    {"pexpiretime", 2, kReadOnly | kFast, kFirst, PlanExpireTime, AnswerPExpireTime, nullptr,
+     "generic", "7.0.0", "key", "Get the expiration Unix timestamp for a key in milliseconds"},
     {"persist", 2, kWrite | kFast, kFirst, PlanPersist, AnswerCount, nullptr, "generic", "2.2.0",
      "key", "Remove the expiration from a key"},
 };

@@ -1,40 +1,15 @@
 // Plain values: SET and its kin, with Redis' answers to the letter.
 #include <algorithm>
 #include <optional>
-#include <string>
 
+#include "server/commands/distinct_keys.h"
+#include "server/commands/expiry.h"
 #include "server/commands/families.h"
-#include "server/commands/ttl.h"
 #include "server/error_texts.h"
 #include "server/option_reader.h"
-#include "server/text.h"
 
 namespace idem::server {
 namespace {
-
-// EX 10, PXAT 1800000000000: when a value ends, as the client wrote it.
-struct Expiry {
-  std::string_view text;
-  int64_t unit_ms = 1;
-  bool is_moment = false;  // a point in time, not a length
-};
-
-// Milliseconds from now, at most 0 for a moment that has passed. Nothing: `error` says why.
-std::optional<int64_t> ReadExpiry(const Expiry& expiry, const Call& call, std::string* error) {
-  const std::optional<int64_t> number = ParseInteger(expiry.text);
-  const int64_t now_ms = call.server.clock().WallMs();
-  int64_t ms = 0;
-  int64_t unused = 0;
-  if (!number) {
-    *error = kNotAnInteger;
-  } else if (*number <= 0 || __builtin_mul_overflow(*number, expiry.unit_ms, &ms) ||
-             (!expiry.is_moment && __builtin_add_overflow(ms, now_ms, &unused))) {
-    *error = InvalidExpireTime(call.command.name);
-  } else {
-    return std::min(expiry.is_moment ? ms - now_ms : ms, kLongestTtlMs);
-  }
-  return std::nullopt;
-}
 
 void SetExpiry(const Expiry& expiry, const Call& call, Request& request, Plan& plan) {
   const std::optional<int64_t> ttl_ms = ReadExpiry(expiry, call, plan.error());
@@ -55,38 +30,25 @@ struct SetOptions {
   bool get = false;
   bool keep_ttl = false;
   std::optional<Expiry> expiry;
-};
+  std::optional<std::string_view> if_equal;
 
-// Reads EX, PX, EXAT or PXAT with its number. The same one twice is fine, as in Redis.
-bool ReadExpiryOption(OptionReader& options, SetOptions& set) {
-  static constexpr struct {
-    std::string_view word;
-    int64_t unit_ms;
-    bool is_moment;
-  } kWords[] = {{"EX", 1000, false}, {"PX", 1, false}, {"EXAT", 1000, true}, {"PXAT", 1, true}};
-  for (const auto& [word, unit_ms, is_moment] : kWords) {
-    if (!options.Is(word)) continue;
-    const bool same =
-        !set.expiry || (set.expiry->unit_ms == unit_ms && set.expiry->is_moment == is_moment);
-    if (set.keep_ttl || !same) return false;
-    set.expiry = {options.Value(), unit_ms, is_moment};
-    return true;
-  }
-  return false;
-}
+  bool has_condition() const { return nx || xx || if_equal; }
+};
 
 SetOptions ReadSetOptions(OptionReader& options) {
   SetOptions set;
   while (options.Next()) {
-    if (options.Is("NX") && !set.xx) {
+    if (options.Is("NX") && (set.nx || !set.has_condition())) {
       set.nx = true;
-    } else if (options.Is("XX") && !set.nx) {
+    } else if (options.Is("XX") && (set.xx || !set.has_condition())) {
       set.xx = true;
+    } else if (options.Is("IFEQ") && !set.has_condition()) {
+      set.if_equal = options.Value();
     } else if (options.Is("GET")) {
       set.get = true;
     } else if (options.Is("KEEPTTL") && !set.expiry) {
       set.keep_ttl = true;
-    } else if (!ReadExpiryOption(options, set)) {
+    } else if (set.keep_ttl || !ReadExpiryOption(options, set.expiry)) {
       options.Unknown();
     }
   }
@@ -101,6 +63,10 @@ void PlanSet(const Call& call, Plan& plan) {
   if (plan.failed()) return;
   if (set.nx) request.condition = Condition::kIfAbsent;
   if (set.xx) request.condition = Condition::kIfPresent;
+  if (set.if_equal) {
+    request.condition = Condition::kIfValue;
+    request.expected_value = *set.if_equal;
+  }
   request.want_value = set.get;
   request.keep_deadline = set.keep_ttl;
   if (set.expiry) SetExpiry(*set.expiry, call, request, plan);
@@ -119,16 +85,16 @@ bool WasSet(const Told& told) {
   }
 }
 
-void TellOldValue(const Reply& reply, RespWriter& out) {
-  if (reply.kind == Kind::kRegister) {
-    out.Bulk(reply.response.bytes());
+void TellOldValue(const Told& told, size_t i, RespWriter& out) {
+  if (told.replies[i].kind == Kind::kRegister) {
+    out.Bulk(told.value(i));
   } else {
     out.Null();
   }
 }
 
 void AnswerSet(const Told& told, RespWriter& out) {
-  if (told.request().want_value) return TellOldValue(told.reply(), out);
+  if (told.request().want_value) return TellOldValue(told, 0, out);
   if (WasSet(told)) {
     out.SimpleString("OK");
   } else {
@@ -172,7 +138,7 @@ void PlanGet(const Call& call, Plan& plan) {
   request.want_value = true;
 }
 
-void AnswerValue(const Told& told, RespWriter& out) { TellOldValue(told.reply(), out); }
+void AnswerValue(const Told& told, RespWriter& out) { TellOldValue(told, 0, out); }
 
 // Takes records too, and shows nothing of them: MGET tells what is no string as missing.
 void PlanMGet(const Call& call, Plan& plan) {
@@ -183,7 +149,28 @@ void PlanMGet(const Call& call, Plan& plan) {
 
 void AnswerMGet(const Told& told, RespWriter& out) {
   out.Array(told.replies.size());
-  for (const Reply& reply : told.replies) TellOldValue(reply, out);
+  for (size_t i = 0; i < told.replies.size(); ++i) TellOldValue(told, i, out);
+}
+
+// Also MSETNX: if one of its keys is there, none is set.
+void PlanMSetIf(const Call& call, Condition condition, Plan& plan) {
+  if (call.args.size() % 2 == 0) return plan.Fail(WrongArity(call.command.name));
+  for (const size_t i : DistinctKeys(call, plan)) {
+    Request& request = plan.Ask(Op::kPut, call.args[i]);
+    request.value = call.args[i + 1];
+    request.condition = condition;
+  }
+}
+
+void PlanMSet(const Call& call, Plan& plan) { PlanMSetIf(call, Condition::kAlways, plan); }
+void PlanMSetNx(const Call& call, Plan& plan) { PlanMSetIf(call, Condition::kIfAbsent, plan); }
+
+void AnswerMSet(const Told&, RespWriter& out) { out.SimpleString("OK"); }
+
+void AnswerMSetNx(const Told& told, RespWriter& out) {
+  const bool all = std::all_of(told.replies.begin(), told.replies.end(),
+                               [](const Reply& reply) { return reply.outcome == Outcome::kOk; });
+  out.Integer(all ? 1 : 0);
 }
 
 void PlanStrLen(const Call& call, Plan& plan) {
@@ -195,10 +182,13 @@ void AnswerStrLen(const Told& told, RespWriter& out) {
 }
 
 constexpr KeyRange kFirst = {1, 1, 1};
+constexpr KeyRange kAll = {1, -1, 1};
+constexpr KeyRange kEverySecond = {1, -1, 2};
 
 constexpr Command kCommands[] = {
     {"set", -3, kWrite | kDenyOom, kFirst, PlanSet, AnswerSet, nullptr, "string", "1.0.0",
-     "key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT "
+     "key value [NX | XX | IFEQ comparison-value] [GET] [EX seconds | PX milliseconds | EXAT "
+     "unix-time-seconds | PXAT "
      "unix-time-milliseconds | KEEPTTL]",
      "Set the string value of a key"},
     {"setnx", 3, kWrite | kDenyOom | kFast, kFirst, PlanSetNx, AnswerSetNx, nullptr, "string",
@@ -213,17 +203,13 @@ constexpr Command kCommands[] = {
      "1.0.0", "key value", "Set the string value of a key and return its old value"},
     {"getdel", 2, kWrite | kFast, kFirst, PlanGetDel, AnswerValue, nullptr, "string", "6.2.0",
      "key", "Get the value of a key and delete the key"},
-    {"mget",
-     -2,
-     kReadOnly | kFast,
-     {1, -1, 1},
-     PlanMGet,
-     AnswerMGet,
-     nullptr,
-     "string",
-     "1.0.0",
-     "key [key ...]",
-     "Get the values of all the given keys"},
+    {"mget", -2, kReadOnly | kFast, kAll, PlanMGet, AnswerMGet, nullptr, "string", "1.0.0",
+     "key [key ...]", "Get the values of all the given keys"},
+    {"mset", -3, kWrite | kDenyOom, kEverySecond, PlanMSet, AnswerMSet, nullptr, "string", "1.0.1",
+     "key value [key value ...]", "Set multiple keys to multiple values"},
+    {"msetnx", -3, kWrite | kDenyOom, kEverySecond, PlanMSetNx, AnswerMSetNx, nullptr, "string",
+     "1.0.1", "key value [key value ...]",
+     "Set multiple keys to multiple values, only if none of the keys exist"},
     {"strlen", 2, kReadOnly | kFast, kFirst, PlanStrLen, AnswerStrLen, nullptr, "string", "2.2.0",
      "key", "Get the length of the value stored in a key"},
 };

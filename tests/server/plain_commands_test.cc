@@ -219,7 +219,7 @@ TEST_F(PlainCommands, DelTakesSixtyFourKeys) {
   ExpectInteger(command, 0);
   command.push_back("one more");
   ExpectError(command,
-              "ERR 'del' takes at most 64 keys, because it deletes all or none; send several "
+              "ERR 'del' takes at most 64 keys, because it changes all or none; send several "
               "commands");
 }
 

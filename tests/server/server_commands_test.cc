@@ -37,7 +37,7 @@ TEST_F(ServerCommands, PingEchoSelectTime) {
 
 TEST_F(ServerCommands, HelloChoosesTheProtocol) {
   const std::string three = client2_.Ask({"HELLO", "3"});
-  EXPECT_THAT(three, StartsWith("%7\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n7.4.0"
+  EXPECT_THAT(three, StartsWith("%7\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n8.4.0"
                                 "\r\n$5\r\nproto\r\n:3\r\n$2\r\nid\r\n:1\r\n$4\r\nmode\r\n$10\r\n"
                                 "standalone\r\n$4\r\nrole\r\n$6\r\nmaster\r\n$7\r\nmodules\r\n*0"));
   EXPECT_THAT(client2_.Ask({"HELLO"}), StartsWith("%7\r\n"));
@@ -105,8 +105,8 @@ TEST_F(ServerCommands, UnknownWordsAnswerInRedisOwnTexts) {
   ExpectError({"config", "set", "a", "b"}, "ERR unknown subcommand 'set'. Try CONFIG HELP.");
   ExpectError({"CLIENT"}, "ERR wrong number of arguments for 'client' command");
   ExpectError({"CLIENT", "SETNAME"}, "ERR wrong number of arguments for 'client|setname' command");
-  ExpectError({"EVAL", "return 1", "0"},
-              "ERR unknown command 'EVAL', with args beginning with: 'return 1' '0' ");
+  ExpectError({"LPUSH", "return 1", "0"},
+              "ERR unknown command 'LPUSH', with args beginning with: 'return 1' '0' ");
   const std::string reply = client2_.Ask({std::string(5000, 'x'), std::string(5000, 'y')});
   EXPECT_LT(reply.size(), 400u);
 }
@@ -118,7 +118,7 @@ TEST_F(ServerCommands, InfoHasWhatClientsLookFor) {
   client2_.Ask({"GET", "none"});
   const std::string info = client2_.Ask({"INFO"});
   for (const char* line : {"# Server",
-                           "redis_version:7.4.0",
+                           "redis_version:8.4.0",
                            "idem_version:",
                            "redis_mode:standalone",
                            "arch_bits:64",
@@ -265,7 +265,7 @@ TEST(CommandRows, AreComplete) {
     const bool is_container = (row->flags & kContainer) != 0 && row->plan == nullptr;
     EXPECT_TRUE(is_planned || runs_alone || is_container);
     if (is_planned) {
-      EXPECT_EQ(row->keys.first, 1);
+      EXPECT_EQ(row->keys.first, row->name.find('|') == row->name.npos ? 1 : 2);
     }
     const bool writes = (row->flags & kWrite) != 0;
     EXPECT_FALSE(writes && (row->flags & kReadOnly) != 0);

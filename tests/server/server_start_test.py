@@ -173,6 +173,17 @@ class StopTest(ServerTest):
                              [str(i).encode() for i in range(acked)])
             self.assertEqual(connection.ask("IDEM.COMPLETE", "order", token, "receipt"), "OK")
 
+    def test_shutdown_stops_it_without_an_answer(self):
+        server = self.start()
+        with RespConnection(server.port) as connection, RespConnection(server.port):
+            connection.send([["SET", "k", "v"], ["SHUTDOWN", "NOSAVE"], ["SET", "k", "w"]])
+            self.assertEqual(connection.receive(), "OK")
+            with self.assertRaises(ConnectionError):
+                connection.receive()
+        self.assertEqual((server.wait(), server.errors()), (0, ""))
+        with RespConnection(self.start().port) as connection:
+            self.assertEqual(connection.ask("GET", "k"), b"v")
+
     def test_idle_connections_do_not_hold_up_a_stop(self):
         server = self.start()
         with RespConnection(server.port), RespConnection(server.port) as half:

@@ -1,4 +1,4 @@
-"""A bare RESP2 connection that tells which command of a pipeline was answered, and which was not.
+"""A bare connection that tells which command of a pipeline was answered, and which was not.
 
 Client libraries hide that when the server dies half way; a test of kill -9 lives on it.
 """
@@ -48,8 +48,13 @@ class RespConnection:
             return int(rest)
         if kind == b"$":
             return self._bulk(int(rest))
-        assert kind == b"*", line
-        return None if rest == b"-1" else [self.receive() for _ in range(int(rest))]
+        if kind == b"_":
+            return None
+        if kind == b"=":
+            return self._bulk(int(rest))[len("txt:"):]
+        assert kind in (b"*", b"~", b"%"), line
+        count = int(rest) * (2 if kind == b"%" else 1)
+        return None if count < 0 else [self.receive() for _ in range(count)]
 
     def _bulk(self, size):
         if size < 0:

@@ -1,0 +1,14 @@
+// MULTI from the connection's side: what is sent between MULTI and EXEC is queued, not executed.
+#ifndef IDEM_SERVER_COMMANDS_TRANSACTION_COMMANDS_H_
+#define IDEM_SERVER_COMMANDS_TRANSACTION_COMMANDS_H_
+
+#include "server/command.h"
+
+namespace idem::server {
+
+// Executes a row that has `run`, or queues any row if its client is between MULTI and EXEC.
+void RunOrQueue(Call& call, RespWriter& out);
+
+}  // namespace idem::server
+
+#endif  // IDEM_SERVER_COMMANDS_TRANSACTION_COMMANDS_H_

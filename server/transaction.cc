@@ -1,0 +1,261 @@
+#include "server/transaction.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/error_texts.h"
+
+namespace idem::server {
+namespace {
+
+constexpr std::string_view kTooManyKeys = "ERR a transaction takes at most 64 keys; split it";
+
+bool IsConflict(Outcome outcome) {
+  return outcome == Outcome::kNotMet || outcome == Outcome::kWrongKind;
+}
+
+// A register without a deadline outlives every deadline.
+bool DeadlineHolds(int64_t old_ms, int64_t new_ms, DeadlineCondition condition) {
+  const bool had_one = old_ms != Transaction::kNoDeadline;
+  const bool has_one = new_ms != Transaction::kNoDeadline;
+  switch (condition) {
+    case DeadlineCondition::kAlways:
+      return true;
+    case DeadlineCondition::kIfNone:
+      return !had_one;
+    case DeadlineCondition::kIfSet:
+      return had_one;
+    case DeadlineCondition::kIfLater:
+      return had_one && (!has_one || new_ms > old_ms);
+    case DeadlineCondition::kIfEarlier:
+      return has_one && (!had_one || new_ms < old_ms);
+  }
+  return false;
+}
+
+bool ConditionHolds(const Transaction::Entry& entry, const Request& request) {
+  switch (request.condition) {
+    case Condition::kIfAbsent:
+      return entry.absent();
+    case Condition::kIfPresent:
+      return !entry.absent();
+    case Condition::kIfValue:
+      return entry.Holds(request.expected_value);
+    default:  // no command of the server asks for a version
+      return true;
+  }
+}
+
+int64_t TtlOf(const Request& request) {
+  const int64_t ttl_ms = request.retention_ms.value_or(0);
+  return ttl_ms == 0 ? Transaction::kNoDeadline : ttl_ms;
+}
+
+}  // namespace
+
+const Transaction::Entry& Transaction::Look(std::string_view key) { return Find(key); }
+
+Transaction::Entry& Transaction::Find(std::string_view key) {
+  const auto found = std::find_if(entries_.begin(), entries_.end(),
+                                  [key](const Entry& entry) { return entry.key == key; });
+  if (found != entries_.end()) return *found;
+  Entry& entry = entries_.emplace_back();
+  entry.key = key;
+  if (entries_.size() > kKeys) {
+    error_ = kTooManyKeys;
+  } else if (error_.empty() && !backlog_full_) {
+    Load(entry);
+  }
+  return entry;
+}
+
+void Transaction::Load(Entry& entry) {
+  Request get;
+  get.key = entry.key;
+  get.want_value = true;
+  Reply reply;
+  if (store_.Execute({&get, 1}, {&reply, 1}, Store::CommitBy::kCaller) == 0) {
+    backlog_full_ = true;
+    return;
+  }
+  lsn_ = std::max(lsn_, reply.lsn);
+  if (IsError(reply.outcome)) {
+    error_ = ErrorText(get, reply);
+  } else if (reply.outcome == Outcome::kOk) {
+    entry.kind = reply.kind;
+    entry.seen = reply.token;
+    entry.ttl_ms = reply.ttl_ms;
+    entry.value = read_.emplace_back(std::move(reply.response)).bytes();
+  }
+}
+
+void Transaction::Write(Entry& entry, std::string_view value, int64_t ttl_ms) {
+  entry.kind = Kind::kRegister;
+  entry.value = made_.emplace_back(value);
+  entry.ttl_ms = ttl_ms;
+  entry.written = entry.deadline_set = true;
+}
+
+void Transaction::Put(std::string_view key, std::string_view value, int64_t ttl_ms) {
+  Write(Find(key), value, ttl_ms);
+}
+
+// Not by Write: the store keeps the exact deadline.
+void Transaction::PutKeepingDeadline(std::string_view key, std::string_view value) {
+  Entry& entry = Find(key);
+  entry.kind = Kind::kRegister;
+  entry.value = made_.emplace_back(value);
+  entry.written = true;
+}
+
+void Transaction::SetTtl(std::string_view key, int64_t ttl_ms) {
+  Entry& entry = Find(key);
+  entry.ttl_ms = ttl_ms;
+  entry.written = entry.deadline_set = true;
+}
+
+void Transaction::Remove(std::string_view key) {
+  Entry& entry = Find(key);
+  entry.kind = Kind::kAny;
+  entry.value = {};
+  entry.ttl_ms = kNoDeadline;
+  entry.written = entry.deadline_set = true;
+}
+
+Reply Transaction::Ask(const Request& request, std::string_view* value) {
+  Entry& entry = Find(request.key);
+  Reply reply;
+  reply.kind = entry.kind;
+  reply.ttl_ms = entry.ttl_ms;
+  reply.value_bytes = entry.value.size();
+  *value = entry.value;
+  const bool reads = request.op == Op::kGet;
+  if (entry.is_record() && (!reads || request.kind == Kind::kRegister)) {
+    reply.outcome = Outcome::kWrongKind;
+  } else if (reads) {
+    reply.outcome = entry.absent() ? Outcome::kAbsent : Outcome::kOk;
+  } else if (request.op == Op::kPut) {
+    reply.outcome = AskPut(entry, request);
+  } else if (request.op == Op::kSetDeadline) {
+    reply.outcome = AskSetDeadline(entry, request);
+  } else {
+    reply.outcome = AskRemove(entry, request);
+  }
+  return reply;
+}
+
+Outcome Transaction::AskPut(Entry& entry, const Request& request) {
+  if (!ConditionHolds(entry, request)) return Outcome::kNotMet;
+  if (request.keep_deadline) {
+    PutKeepingDeadline(entry.key, request.value);
+  } else {
+    Write(entry, request.value, TtlOf(request));
+  }
+  return Outcome::kOk;
+}
+
+Outcome Transaction::AskSetDeadline(Entry& entry, const Request& request) {
+  if (entry.absent()) return Outcome::kAbsent;
+  const int64_t ttl_ms = TtlOf(request);
+  if (!ConditionHolds(entry, request) ||
+      !DeadlineHolds(entry.ttl_ms, ttl_ms, request.deadline_condition)) {
+    return Outcome::kNotMet;
+  }
+  SetTtl(entry.key, ttl_ms);
+  return Outcome::kOk;
+}
+
+Outcome Transaction::AskRemove(Entry& entry, const Request& request) {
+  if (entry.absent()) return Outcome::kAbsent;
+  if (!ConditionHolds(entry, request)) return Outcome::kNotMet;
+  Remove(entry.key);
+  return Outcome::kOk;
+}
+
+bool Transaction::Watch(std::string_view key, Token version) {
+  Entry& entry = Find(key);
+  entry.watched = true;
+  return entry.seen == version && !entry.is_record();
+}
+
+// A guard changes nothing but the version: an absent key is "removed", another one is put as it is.
+std::vector<Request> Transaction::RequestsToCommit() const {
+  const bool writes = std::any_of(entries_.begin(), entries_.end(),
+                                  [](const Entry& entry) { return entry.written; });
+  std::vector<Request> requests;
+  if (!writes) return requests;
+  for (const Entry& entry : entries_) {
+    if (!entry.written && !entry.watched) continue;
+    Request& request = requests.emplace_back();
+    request.op = entry.absent() ? Op::kRemove : Op::kPut;
+    request.kind = Kind::kRegister;
+    request.key = entry.key;
+    request.value = entry.value;
+    request.condition = Condition::kIfVersion;
+    request.expected_version = entry.seen;
+    request.keep_deadline = !entry.deadline_set;
+    if (entry.deadline_set && entry.ttl_ms != kNoDeadline) request.retention_ms = entry.ttl_ms;
+  }
+  return requests;
+}
+
+Transaction::Result Transaction::Commit() {
+  if (!error_.empty()) return Result::kError;
+  if (backlog_full_) return Result::kBacklogFull;
+  const std::vector<Request> requests = RequestsToCommit();
+  if (requests.empty()) return CommitReads();
+  std::vector<Reply> replies(requests.size());
+  const auto by = Store::CommitBy::kCaller;
+  const bool executed = requests.size() == 1 ? store_.Execute(requests, replies, by) == 1
+                                             : store_.Transact(requests, replies, by);
+  if (!executed) return Result::kBacklogFull;
+  Result result = Result::kDone;
+  for (size_t i = 0; i < replies.size() && result == Result::kDone; ++i) {
+    result = ResultOf(requests[i], replies[i]);
+  }
+  return result;
+}
+
+// Several keys were looked at one after the other: they still are what they were, all at once.
+Transaction::Result Transaction::CommitReads() {
+  if (entries_.size() < 2) return Result::kDone;
+  std::vector<Request> requests(entries_.size());
+  for (size_t i = 0; i < requests.size(); ++i) requests[i].key = entries_[i].key;
+  std::vector<Reply> replies(requests.size());
+  if (!store_.Transact(requests, replies, Store::CommitBy::kCaller)) return Result::kBacklogFull;
+  for (size_t i = 0; i < requests.size(); ++i) {
+    const Result result = ResultOf(requests[i], replies[i]);
+    if (result != Result::kDone) return result;
+    const bool same = replies[i].token == entries_[i].seen;
+    if (!same) return Result::kConflict;
+  }
+  return Result::kDone;
+}
+
+Transaction::Result Transaction::ResultOf(const Request& request, const Reply& reply) {
+  lsn_ = std::max(lsn_, reply.lsn);
+  changes_ += reply.changed ? 1 : 0;
+  if (IsConflict(reply.outcome)) return Result::kConflict;
+  if (!IsError(reply.outcome)) return Result::kDone;
+  error_ = ErrorText(request, reply);
+  return Result::kError;
+}
+
+void RunTransaction(Call& call, RespWriter& out, TransactionBody body) {
+  if (call.transaction != nullptr) return body(*call.transaction, out);
+  auto result = Transaction::Result::kConflict;
+  while (result == Transaction::Result::kConflict) {
+    Transaction transaction(*call.server.store);
+    std::string answer;
+    RespWriter writer(&answer, out.version());
+    body(transaction, writer);
+    result = transaction.Commit();
+    call.lsn = std::max(call.lsn, transaction.lsn());
+    call.changes += transaction.changes();
+    call.backlog_full = result == Transaction::Result::kBacklogFull;
+    if (result == Transaction::Result::kDone) out.Encoded(answer);
+    if (result == Transaction::Result::kError) out.Error(transaction.error());
+  }
+}
+
+}  // namespace idem::server
