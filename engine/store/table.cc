@@ -97,6 +97,8 @@ bool Table::MakeFirstSegment() {
   const uint32_t page = NewSegment();
   if (page == PagePool::kNoPage) return false;
   directories_.push_back(std::make_unique<Directory>(0));
+  directories_.back()->segments[0].store(reinterpret_cast<Bucket*>(pool_->PageAt(page)),
+                                         std::memory_order_relaxed);  // for Prefetch
   directory_.store(directories_.back().get(), std::memory_order_release);
   SetSegment(0, {.page = page, .count = 0, .depth = 0});
   segment_count_ = 1;

@@ -256,7 +256,7 @@ uint64_t Table::VisitFrom(uint64_t from, size_t count, Visit&& visit) const {
     const uint32_t depth = all.about[first].depth;
     const Bucket* const segment = all.segments[first].load(std::memory_order_relaxed);
     for (; home < kHomes; ++home, ++homes) {
-      if (visited >= count || homes >= kHomesPerVisit) {
+      if (homes > 0 && (visited >= count || homes >= kHomesPerVisit)) {
         return uint64_t{prefix} << 16 | depth << 8 | home;
       }
       visited += VisitHome(segment, home, visit);
