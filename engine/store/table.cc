@@ -140,7 +140,7 @@ void Table::DoubleDirectory() {
 
 Table::Place Table::PlaceAt(const Bucket* segment, uint32_t bucket, size_t slot) {
   const uint32_t low = segment[bucket].low[slot];
-  return {static_cast<uint16_t>(segment[bucket].high[slot] << 8 | low >> 8),
+  return {static_cast<uint16_t>(uint32_t{segment[bucket].high[slot]} << 8 | low >> 8),
           static_cast<uint8_t>(bucket - (low & 3)), static_cast<uint8_t>(low >> 2 & 0x3f)};
 }
 

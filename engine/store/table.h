@@ -152,7 +152,7 @@ class Table {
   };
 
   static uint16_t LowOf(Place place, uint32_t distance) {
-    return static_cast<uint16_t>((place.prefix & 0xff) << 8 | place.tag << 2 | distance);
+    return static_cast<uint16_t>((place.prefix & 0xffu) << 8 | uint32_t{place.tag} << 2 | distance);
   }
   static uint32_t WhoMatches(const Bucket& bucket, uint16_t low, uint16_t mask) {
     uint32_t who = 0;
