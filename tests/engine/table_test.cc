@@ -136,7 +136,7 @@ TEST(TableTest, GivesItsPagesBackWhenItGoes) {
 // At every size the fill is the same, and no Insert splits more than one segment.
 TEST(TableTest, HoldsManyInLittleMemory) {
   const auto most = static_cast<size_t>(std::max<int64_t>(TestSize(600'000), 100'000));
-  for (const uint64_t seed : {1, 2, 3}) {
+  for (const uint64_t seed : {1u, 2u, 3u}) {
     PagePool pool;
     Table table(&pool);
     Places places(seed);
