@@ -7,6 +7,11 @@
 #include "base/check.h"
 
 namespace idem::engine {
+namespace {
+
+uint32_t LowestBit(uint64_t bits) { return static_cast<uint32_t>(std::countr_zero(bits)); }
+
+}  // namespace
 
 PagePool::PagePool() : bases_(new std::atomic<char*>[kRegionsMax]()) {}
 
@@ -48,7 +53,7 @@ uint32_t PagePool::Take() {
   if (region == kNoPage) return kNoPage;
   FreeBits& bits = free_[region];
   const size_t word = bits[0] != 0 ? 0 : 1;
-  const auto bit = static_cast<uint32_t>(std::countr_zero(bits[word]));
+  const uint32_t bit = LowestBit(bits[word]);
   bits[word] &= bits[word] - 1;
   if (bits == FreeBits{}) SetHasFree(region, false);
   free_count_.fetch_sub(1, std::memory_order_relaxed);
@@ -70,7 +75,7 @@ void PagePool::Give(uint32_t page) {
 uint32_t PagePool::LowestWithFree() {
   for (; lowest_word_ < has_free_.size(); ++lowest_word_) {
     const uint64_t bits = has_free_[lowest_word_];
-    if (bits != 0) return static_cast<uint32_t>(lowest_word_ * 64 + std::countr_zero(bits));
+    if (bits != 0) return static_cast<uint32_t>(lowest_word_ * 64) + LowestBit(bits);
   }
   return kNoPage;
 }

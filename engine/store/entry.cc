@@ -53,6 +53,7 @@ constexpr uint32_t kKeyMask = (1u << kKeyBits) - 1;
 static_assert(kKeyBytesMax == 1u << kKeyBits && kInlineValueBytesMax < 1u << kValueBits);
 static_assert(TimingWheel::kMarkMax < 1u << (32 - kMarkShift));
 static_assert(kRetentionMsMax < int64_t{1} << 33, "a span has 33 bits");
+static_assert(kDeadlineMsMax < kEntryTimeLimitMs);
 
 constexpr size_t kAttemptBytes = 4;
 constexpr size_t kRunningBytes = 3 * kTimeBytes;

@@ -12,7 +12,7 @@ constexpr std::array<uint8_t, kUuidBytes> kPairAt = {0,  2,  4,  6,  9,  11, 14,
                                                      19, 21, 24, 26, 28, 30, 32, 34};
 constexpr std::array<uint8_t, 4> kHyphenAt = {8, 13, 18, 23};
 
-constexpr uint64_t InAll(uint8_t byte) { return 0x0101010101010101 * byte; }
+constexpr uint64_t InAll(uint8_t byte) { return 0x0101010101010101u * byte; }
 // For bytes below 0x80: the high bit of each that is at least `limit`.
 constexpr uint64_t AtLeast(uint64_t bytes, uint8_t limit) {
   return (bytes + InAll(static_cast<uint8_t>(0x80 - limit))) & InAll(0x80);

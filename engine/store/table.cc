@@ -121,6 +121,8 @@ bool Table::MakeFirstSegment() {
   const uint32_t page = NewSegment();
   if (page == PagePool::kNoPage) return false;
   directories_.push_back(std::make_unique<Directory>(0));
+  directories_.back()->segments[0].store(reinterpret_cast<Bucket*>(pool_->PageAt(page)),
+                                         std::memory_order_relaxed);  // for Prefetch
   directory_.store(directories_.back().get(), std::memory_order_release);
   SetSegment(0, {.page = page, .count = 0, .depth = 0});
   segment_count_ = 1;
@@ -161,7 +163,7 @@ void Table::DoubleDirectory() {
 }
 
 uint16_t Table::PrefixAt(const Bucket& bucket, size_t slot) {
-  return static_cast<uint16_t>(bucket.high[slot] << 8 | bucket.low[slot] >> 8);
+  return static_cast<uint16_t>(uint32_t{bucket.high[slot]} << 8 | bucket.low[slot] >> 8);
 }
 
 Table::Place Table::PlaceAt(const Bucket* segment, uint32_t bucket, size_t slot) {

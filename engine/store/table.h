@@ -158,7 +158,7 @@ class Table {
   };
 
   static uint16_t LowOf(Place place, uint32_t distance) {
-    return static_cast<uint16_t>((place.prefix & 0xff) << 8 | place.tag << 2 | distance);
+    return static_cast<uint16_t>((place.prefix & 0xffu) << 8 | uint32_t{place.tag} << 2 | distance);
   }
   // A bit for each slot whose `low` is this one under the mask. Eight of the nine in one compare.
   static uint32_t WhoMatches(const Bucket& bucket, uint16_t low, uint16_t mask) {
@@ -273,7 +273,7 @@ uint64_t Table::VisitFrom(uint64_t from, size_t count, Visit&& visit) const {
     const uint32_t depth = all.about[first].depth;
     const Bucket* const segment = all.segments[first].load(std::memory_order_relaxed);
     for (; home < kHomes; ++home, ++homes) {
-      if (visited >= count || homes >= kHomesPerVisit) {
+      if (homes > 0 && (visited >= count || homes >= kHomesPerVisit)) {
         return uint64_t{prefix} << 16 | depth << 8 | home;
       }
       visited += VisitHome(segment, home, visit);

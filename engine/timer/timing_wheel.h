@@ -27,9 +27,10 @@
 //
 // At 3.12.0 the item of level 1 cascades to slot 20 of level 0, and is delivered at its very tick.
 // At 8.0.0 that of level 2 cascades to slot 10 of level 1; at 8.10.0 it is delivered, 33 ticks
-// early, and its owner adds it again. So an item is never late. It is early only if it was more
-// than 64^2 ticks away, and then by less than a 64th of what was left: it is added again once or
-// twice in its life, which costs less than to keep all digits of a million ticks.
+// early, and its owner adds it again. So an item is never late. It is early only if it waited in
+// level 2 or above (it was far away, or 64^2 ticks came round meanwhile), and then by less than a
+// 64th of a slot there: it is added again once or twice in its life, which costs less than to keep
+// all digits of a million ticks.
 //
 // Everything in a level comes before everything in the next one, and one bitmap per level finds its
 // first slot, so empty time is skipped in O(levels) however long it is. Now does not pass a used

@@ -113,7 +113,7 @@ class StripeAllocationTest : public testing::TestWithParam<Case> {
     const size_t records = one.log.records.size();
     const Request request = GetParam().call(token);
 
-    const std::vector<char*> pages = fail(one);
+    const Pages pages = fail(one);
     const Reply reply = one.Do(request);
     SetAllocationFailureForTest(0);
     GivePages(one.pool, pages);
@@ -164,7 +164,7 @@ TEST_P(StripeAllocationTest, TheNthFails) {
       for (int n = 1; n <= kAllocationsMax && !HasFailure(); ++n) {
         SCOPED_TRACE(testing::Message() << "allocation " << n << ", " << pages << " pages");
         Run([&](OneStripe& one) {
-          std::vector<char*> taken = TakePages(one.pool, pages);
+          Pages taken = TakePages(one.pool, pages);
           SetAllocationFailureForTest(n, failure);
           return taken;
         });
@@ -175,7 +175,7 @@ TEST_P(StripeAllocationTest, TheNthFails) {
 }
 
 TEST_P(StripeAllocationTest, WithMemoryNothingFails) {
-  Run([](OneStripe&) { return std::vector<char*>{}; });
+  Run([](OneStripe&) { return Pages{}; });
   EXPECT_EQ(refused_, 0);
   EXPECT_EQ(omitted_, 0);
 }
@@ -196,7 +196,7 @@ TEST(StripeRecoveryTest, WithoutMemoryItStops) {
   for (const std::string& value : {std::string("v"), kMiddleValue, kLongValue}) {
     OneStripe one;
     ASSERT_TRUE(one.Apply(image, 1).ok());
-    const std::vector<char*> pages = TakePages(one.pool);
+    const Pages pages = TakePages(one.pool);
     SetAllocationFailureForTest(1, AllocationFailure::kFromThenOn);
     Image next = image;
     next.value = value;

@@ -96,13 +96,13 @@ TEST(StripeMemoryTest, AllOfItComesBack) {
   OneStripe one;
   one.Do(Put("v"));
   one.Do(Remove(Kind::kAny));
-  const size_t pages = CountPages(one.pool);
+  const size_t pages = one.pool.CountFree();
   for (int i = 0; i < 200; ++i) one.Do(KeyNumber(i), Put(i % 2 == 0 ? kLongValue : "short"));
   EXPECT_GT(one.memory.used(), 100 * kLongValue.size());
   for (int i = 0; i < 200; ++i) one.Do(KeyNumber(i), Remove(Kind::kAny));
   EXPECT_EQ(one.entries(), 0u);
   EXPECT_LE(one.memory.used(), kPageBytes + kTellBytes);
-  EXPECT_EQ(CountPages(one.pool), pages);
+  EXPECT_EQ(one.pool.CountFree(), pages);
   one.stripe.CheckInvariants();
 }
 
@@ -128,7 +128,7 @@ TEST(StripeMemoryTest, RewritesStayInTheirBlock) {
   one.Do("other", Put("keeps the page"));
   one.Do(Put("1"));
   const uint64_t used = one.memory.used();
-  const std::vector<char*> none_left = TakePages(one.pool);
+  const Pages none_left = TakePages(one.pool);
   for (int i = 0; i < 10; ++i) EXPECT_EQ(one.Do(Put(std::to_string(i))).outcome, Outcome::kOk);
   EXPECT_EQ(one.Do(SetDeadline(1000)).outcome, Outcome::kOk);
   EXPECT_LE(one.memory.used(), used + kTellBytes);

@@ -3,16 +3,19 @@
 #define IDEM_TESTS_SUPPORT_PAGES_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "base/page_pool.h"
 
 namespace idem::engine {
 
+using Pages = std::vector<uint32_t>;
+
 // Takes all that stand by, but for `left`.
-inline std::vector<char*> TakePages(PagePool& pool, size_t left = 0) {
-  std::vector<char*> pages;
-  while (char* page = pool.Take()) pages.push_back(page);
+inline Pages TakePages(PagePool& pool, size_t left = 0) {
+  Pages pages;
+  for (uint32_t page; (page = pool.Take()) != PagePool::kNoPage;) pages.push_back(page);
   for (; left > 0 && !pages.empty(); --left) {
     pool.Give(pages.back());
     pages.pop_back();
@@ -20,14 +23,8 @@ inline std::vector<char*> TakePages(PagePool& pool, size_t left = 0) {
   return pages;
 }
 
-inline void GivePages(PagePool& pool, const std::vector<char*>& pages) {
-  for (char* page : pages) pool.Give(page);
-}
-
-inline size_t CountPages(PagePool& pool) {
-  const std::vector<char*> pages = TakePages(pool);
-  GivePages(pool, pages);
-  return pages.size();
+inline void GivePages(PagePool& pool, const Pages& pages) {
+  for (const uint32_t page : pages) pool.Give(page);
 }
 
 }  // namespace idem::engine
