@@ -17,7 +17,8 @@ PagePool::PagePool() : bases_(new std::atomic<char*>[kRegionsMax]()) {}
 
 PagePool::~PagePool() {
   for (size_t region = 0; region < free_.size(); ++region) {
-    if (char* base = bases_[region].load(std::memory_order_relaxed)) UnmapRegion(base, kRegionBytes);
+    if (char* base = bases_[region].load(std::memory_order_relaxed))
+      UnmapRegion(base, kRegionBytes);
   }
 }
 

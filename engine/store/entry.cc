@@ -78,7 +78,8 @@ size_t KeyBytesIn(const char* entry) { return (Load<uint32_t>(entry + kSizes) & 
 
 size_t TailBytes(const Image& image) {
   const size_t attempt = Repeated(image) ? kAttemptBytes : 0;
-  if (Unfinished(image)) return attempt + kRunningBytes + (image.has_owner ? image.owner.size() : 0);
+  if (Unfinished(image))
+    return attempt + kRunningBytes + (image.has_owner ? image.owner.size() : 0);
   if (image.value_omitted) return attempt + kOmittedBytes;
   if (image.value_body != nullptr) return attempt + sizeof(Body*);
   return attempt + image.value.size();

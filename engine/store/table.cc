@@ -99,8 +99,8 @@ uint32_t Table::HopTo(Bucket* segment, uint32_t bucket) {
 }
 
 Table::SlotAt Table::SearchRef(Place place, Ref ref) const {
-  const SlotAt at = Search({place.prefix, place.home, 0}, kAnyTag,
-                           [ref](Ref found) { return found == ref; });
+  const SlotAt at =
+      Search({place.prefix, place.home, 0}, kAnyTag, [ref](Ref found) { return found == ref; });
   IDEM_CHECK(at.bucket != nullptr);
   return at;
 }

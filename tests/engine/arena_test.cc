@@ -189,8 +189,8 @@ TEST(ArenaTest, GivesItsPagesBackWhenItGoes) {
   EXPECT_EQ(pool.CountFree(), pages);
 }
 
-// Mostly growing, mostly shrinking, in turns; sizes around the borders of a few classes, or any. One
-// region of pages is all there is.
+// Mostly growing, mostly shrinking, in turns; sizes around the borders of a few classes, or any.
+// One region of pages is all there is.
 class RandomArena {
  public:
   explicit RandomArena(uint64_t seed) : any_size_(seed % 2 == 0), random_(seed) {

@@ -86,8 +86,7 @@ class RandomImages {
     image.kind = Kind::kRecord;
     image.state = kStates[Below(4)];
     image.attempt =
-        Below(2) == 0 ? 1
-                      : static_cast<uint32_t>(UpTo(std::numeric_limits<uint32_t>::max()));
+        Below(2) == 0 ? 1 : static_cast<uint32_t>(UpTo(std::numeric_limits<uint32_t>::max()));
     image.fingerprint.kind = static_cast<Fingerprint::Kind>(Below(3));
     if (image.fingerprint.kind != Fingerprint::Kind::kNone) {
       image.fingerprint.low = random_();
@@ -98,8 +97,8 @@ class RandomImages {
   }
 
   void FillFinish(OwnedImage& owned) {
-    owned.image.since_ms = owned.image.deadline_ms -
-                           Ms(std::min(owned.image.deadline_ms, kMaxSpanMs));
+    owned.image.since_ms =
+        owned.image.deadline_ms - Ms(std::min(owned.image.deadline_ms, kMaxSpanMs));
     owned.image.value_omitted = Below(3) == 0;
     if (!owned.image.value_omitted) return FillValue(owned);
     owned.image.omitted_bytes = UpTo(std::numeric_limits<uint32_t>::max());
@@ -223,8 +222,8 @@ TEST(EntryTest, TheWheelMarkStandsApart) {
     const Lsn lsn = images.AnyLsn();
     const std::unique_ptr<char[]> entry = Write(image, lsn);
     EXPECT_EQ(EntryWheelMark(entry.get()), 0);
-    for (const uint16_t mark : {uint16_t{1}, TimingWheel::kMarkMax, uint16_t{0xfff}, uint16_t{0},
-                                uint16_t{0x5a5}}) {
+    for (const uint16_t mark :
+         {uint16_t{1}, TimingWheel::kMarkMax, uint16_t{0xfff}, uint16_t{0}, uint16_t{0x5a5}}) {
       SetEntryWheelMark(entry.get(), mark);
       EXPECT_EQ(EntryWheelMark(entry.get()), mark);
       ExpectHolds(entry.get(), image, lsn);
@@ -299,8 +298,7 @@ TEST(EntryTest, TheLargestEntryFitsABlock) {
   image.value = value;
   image.attempt = 2;
   image.fingerprint.kind = Fingerprint::Kind::kDigest;
-  EXPECT_EQ(EntryBytes(image, StoredKey(key)),
-            29 + 16 + kKeyBytesMax + 4 + kInlineValueBytesMax);
+  EXPECT_EQ(EntryBytes(image, StoredKey(key)), 29 + 16 + kKeyBytesMax + 4 + kInlineValueBytesMax);
   EXPECT_LE(EntryBytes(image, StoredKey(key)), Arena::kBlockBytesMax);
 }
 

@@ -147,8 +147,13 @@ TEST(StoredKeyTest, RawBytesAreAnotherKeyThanTheTextTheySpell) {
 }
 
 TEST(StoredKeyTest, KeysThatBeginAlikeDiffer) {
-  const std::string texts[] = {"a", "ab", "abc", std::string("a\0", 2), std::string(kUuid),
-                               std::string(kUuid.substr(0, 35)) + "5", std::string(kUuid) + "0"};
+  const std::string texts[] = {"a",
+                               "ab",
+                               "abc",
+                               std::string("a\0", 2),
+                               std::string(kUuid),
+                               std::string(kUuid.substr(0, 35)) + "5",
+                               std::string(kUuid) + "0"};
   for (const std::string& one : texts) {
     const std::unique_ptr<char[]> entry = EntryOf(StoredKey(one));
     for (const std::string& other : texts) {

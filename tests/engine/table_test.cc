@@ -115,7 +115,8 @@ TEST(TableTest, WithoutMemoryNothingChanges) {
   const size_t bytes = table.table().memory_bytes();
   GivePages(table.pool(), pages);
   table.Erase(0);
-  EXPECT_EQ(table.table().memory_bytes(), bytes - kPageBytes) << "halves merge when there is a page";
+  EXPECT_EQ(table.table().memory_bytes(), bytes - kPageBytes)
+      << "halves merge when there is a page";
   table.CheckAll();
 }
 

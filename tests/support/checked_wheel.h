@@ -171,8 +171,8 @@ class CheckedWheel {
       if (item->second.mark != delivered.mark) continue;
       if (found == items_.end() || item->second.comes < found->second.comes) found = item;
     }
-    ASSERT_NE(found, items_.end()) << "delivered twice, never added, or with another mark: "
-                                   << delivered.name;
+    ASSERT_NE(found, items_.end())
+        << "delivered twice, never added, or with another mark: " << delivered.name;
     const Waiting item = found->second;
     EXPECT_LE(Now(), item.due) << "late";
     EXPECT_TRUE(Now() == item.comes || (memory_failed_ && Now() == item.moves))
