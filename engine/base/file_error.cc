@@ -27,7 +27,7 @@ absl::StatusCode CodeOf(int error) {
   }
 }
 
-absl::string_view HintFor(int error) {
+absl::string_view HintFor(std::string_view call, int error) {
   switch (error) {
     case EACCES:
     case EPERM:
@@ -37,7 +37,7 @@ absl::string_view HintFor(int error) {
       return " (free some space there, or choose another directory)";
     case EEXIST:
     case ENOTDIR:
-      return " (a file is in the way; choose another directory)";
+      return call == "mkdir" ? " (a file is in the way; choose another directory)" : "";
     case EROFS:
       return " (mount the file system writable, or choose another directory)";
     default:
@@ -49,7 +49,7 @@ absl::string_view HintFor(int error) {
 
 absl::Status FileError(std::string_view call, std::string_view path, int error) {
   const absl::Status named = absl::ErrnoToStatus(error, absl::StrCat(Absl(call), " ", Absl(path)));
-  return {CodeOf(error), absl::StrCat(named.message(), HintFor(error))};
+  return {CodeOf(error), absl::StrCat(named.message(), HintFor(call, error))};
 }
 
 absl::Status StatusOf(std::string_view call, std::string_view path, int error) {

@@ -39,6 +39,7 @@ TEST(FileErrorTest, WhatAPersonCanRepairHasAHint) {
             "directory)");
   EXPECT_EQ(FileError("mkdir", "f", EEXIST).message(),
             "mkdir f: File exists (a file is in the way; choose another directory)");
+  EXPECT_EQ(FileError("open", "f", EEXIST).message(), "open f: File exists");
 }
 
 }  // namespace

@@ -187,6 +187,7 @@ TEST_P(FileSystemTest, WhatIsMissingIsNotFound) {
 }
 
 TEST_P(FileSystemTest, AFileIsNoDirectory) {
+  const char* const exists = ": File exists (a file is in the way; choose another directory)";
   Create("f", "");
   const std::string reason = ": Not a directory";
   EXPECT_EQ(OpenStatus("f/x", OpenMode::kCreate),
@@ -198,9 +199,9 @@ TEST_P(FileSystemTest, AFileIsNoDirectory) {
   EXPECT_EQ(fs_->SyncDirectory(Path("f")),
             absl::UnavailableError(absl::StrCat("fsync ", Path("f"), reason)));
   EXPECT_EQ(fs_->CreateDirectory(Path("f/x")),
-            absl::UnavailableError(absl::StrCat("mkdir ", Path("f"), ": File exists")));
+            absl::UnavailableError(absl::StrCat("mkdir ", Path("f"), exists)));
   EXPECT_EQ(fs_->CreateDirectory(Path("f")),
-            absl::UnavailableError(absl::StrCat("mkdir ", Path("f"), ": File exists")));
+            absl::UnavailableError(absl::StrCat("mkdir ", Path("f"), exists)));
 }
 
 TEST_P(FileSystemTest, ADirectoryIsNoFile) {

@@ -122,12 +122,15 @@ TEST_F(MemoryFileSystemFailuresTest, AFullDiskTakesThePrefixThatFits) {
   const std::unique_ptr<File> file = Create("d/g", "0123456789");
   fs_.SetCapacity(100);
   EXPECT_EQ(file->WriteAt(5, std::string(40, 'g')),
-            absl::ResourceExhaustedError("pwrite d/g: No space left on device"));
+            absl::ResourceExhaustedError("pwrite d/g: No space left on device (free some space "
+                                         "there, or choose another directory)"));
   EXPECT_EQ(Contents("d/g"), "01234" + std::string(35, 'g'));
   EXPECT_EQ(fs_.Open("d/h", OpenMode::kCreate).status(),
-            absl::ResourceExhaustedError("open d/h: No space left on device"));
+            absl::ResourceExhaustedError("open d/h: No space left on device (free some space "
+                                         "there, or choose another directory)"));
   EXPECT_EQ(fs_.Lock("d/LOCK", "me").status(),
-            absl::ResourceExhaustedError("open d/LOCK: No space left on device"));
+            absl::ResourceExhaustedError("open d/LOCK: No space left on device (free some space "
+                                         "there, or choose another directory)"));
   EXPECT_THAT(Names(), ElementsAre("f", "g"));
 }
 

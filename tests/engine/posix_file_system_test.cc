@@ -223,7 +223,8 @@ TEST_F(PosixFileSystemTest, AFullDiskIsResourceExhausted) {
   absl::StatusOr<std::unique_ptr<File>> full = fs_->Open("/dev/full", OpenMode::kReadWrite);
   if (!full.ok()) GTEST_SKIP() << full.status();
   EXPECT_EQ((*full)->WriteAt(0, "x"),
-            absl::ResourceExhaustedError("pwrite /dev/full: No space left on device"));
+            absl::ResourceExhaustedError("pwrite /dev/full: No space left on device"
+                                         " (free some space there, or choose another directory)"));
 }
 
 TEST_F(PosixFileSystemTest, AFailedSyncIsReportedAndNotRepeated) {
@@ -306,8 +307,11 @@ TEST_F(PosixFileSystemTest, SymbolicLinksToDirectoriesWork) {
   EXPECT_EQ(fs_->CreateDirectory(Path("link")), absl::OkStatus());
   EXPECT_EQ(fs_->CreateDirectory(Path("link/d")), absl::OkStatus());
   EXPECT_EQ(ModeOf(Path("real/d")), 0700U);
-  EXPECT_EQ(fs_->CreateDirectory(Path("dangling/d")),
-            absl::UnavailableError(absl::StrCat("mkdir ", Path("dangling"), ": File exists")));
+  EXPECT_EQ(
+      fs_->CreateDirectory(Path("dangling/d")),
+      absl::UnavailableError(absl::StrCat("mkdir ", Path("dangling"),
+                                          ": File exists (a file is in the way; choose another "
+                                          "directory)")));
 }
 
 }  // namespace
