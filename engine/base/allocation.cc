@@ -1,6 +1,5 @@
 #include "base/allocation.h"
 
-#include <malloc.h>
 #include <sys/mman.h>
 
 #include <atomic>
@@ -28,10 +27,6 @@ bool FailsForTest() {
 }  // namespace
 
 void* AllocateOrNull(size_t bytes) { return FailsForTest() ? nullptr : std::malloc(bytes); }
-
-size_t AllocatedBytes(const void* memory) {
-  return malloc_usable_size(const_cast<void*>(memory)) + sizeof(size_t);
-}
 
 void Free(void* memory, size_t /*bytes*/) { std::free(memory); }
 

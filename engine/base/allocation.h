@@ -13,8 +13,8 @@ namespace idem::engine {
 // `bytes` (> 0) of uninitialised memory, aligned for any standard type, or null.
 [[nodiscard]] void* AllocateOrNull(size_t bytes);
 
-// What that has really taken from the allocator, its own header included.
-size_t AllocatedBytes(const void* memory);
+// What glibc's allocator takes for so many: a header, in steps of 16.
+constexpr size_t AllocatedBytes(size_t bytes) { return (bytes + sizeof(size_t) + 15) / 16 * 16; }
 // `memory` comes from AllocateOrNull(bytes), or is null.
 void Free(void* memory, size_t bytes);
 

@@ -15,8 +15,6 @@ Body* Body::New(std::string_view bytes) {
   return body;
 }
 
-size_t Body::memory_bytes() const { return AllocatedBytes(this); }
-
 void Body::Unref() {
   if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   const size_t size = sizeof(Body) + size_;

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/allocation.h"
+
 namespace idem::engine {
 
 class Body {
@@ -19,7 +21,7 @@ class Body {
 
   std::string_view bytes() const { return {reinterpret_cast<const char*>(this + 1), size_}; }
   // What it takes from the allocator, for accounting.
-  size_t memory_bytes() const;
+  size_t memory_bytes() const { return AllocatedBytes(sizeof(Body) + size_); }
 
   void Ref() { references_.fetch_add(1, std::memory_order_relaxed); }
   void Unref();

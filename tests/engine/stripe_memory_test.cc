@@ -110,8 +110,8 @@ TEST(StripeMemoryTest, TheIndexIsMeteredAsItGrows) {
   OneStripe one;
   constexpr int kEntries = 20'000;
   for (int i = 0; i < kEntries; ++i) one.Do(KeyNumber(i), Put("v", 1000));
-  const uint64_t entries = kEntries * uint64_t{80}, slots = kEntries * uint64_t{8};
-  const uint64_t items = kEntries * uint64_t{8};
+  const uint64_t entries = kEntries * uint64_t{24}, slots = kEntries * uint64_t{7};
+  const uint64_t items = kEntries * uint64_t{4};
   EXPECT_GE(one.memory.used(), entries + slots + items);
   one.Advance(2000);
   one.ExpireAll();

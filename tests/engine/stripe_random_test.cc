@@ -71,7 +71,7 @@ class RandomStripe {
 
   // Sometimes one of the allocations fails, sometimes all, with a page or two left or none.
   Reply DoWithFailures(const Request& request) {
-    std::vector<char*> pages;
+    Pages pages;
     if (random_.OneIn(4)) {
       pages = TakePages(one.pool, static_cast<size_t>(random_.Pick(3)));
       SetAllocationFailureForTest(1, AllocationFailure::kFromThenOn);
