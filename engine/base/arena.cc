@@ -92,8 +92,7 @@ uint32_t Arena::AddPage(size_t size_class) {
   Header& header = HeaderAt(page);
   header = Header{};
   header.size_class = static_cast<uint8_t>(size_class);
-  header.capacity =
-      static_cast<uint16_t>((kPageBytes - sizeof(Header)) / ClassBytes(size_class));
+  header.capacity = static_cast<uint16_t>((kPageBytes - sizeof(Header)) / ClassBytes(size_class));
   Link(page);
   return page;
 }

@@ -74,9 +74,7 @@ class Arena {
   static size_t ClassOf(size_t bytes);
   static size_t ClassBytes(size_t size_class);
 
-  Header& HeaderAt(uint32_t page) const {
-    return *reinterpret_cast<Header*>(pool_->PageAt(page));
-  }
+  Header& HeaderAt(uint32_t page) const { return *reinterpret_cast<Header*>(pool_->PageAt(page)); }
   Header& HeaderOf(Ref ref) const { return HeaderAt(ref >> kUnitBits); }
   uint32_t& ChainOf(const Header& header);
   uint32_t AddPage(size_t size_class);

@@ -49,7 +49,8 @@ class PagePool {
   // somebody should call Tend.
   bool Refill(size_t requests = 1) {
     const size_t free = free_count_.load(std::memory_order_relaxed);
-    if (free >= kPagesWanted && free >= PagesFor(requests)) [[likely]] return false;
+    if (free >= kPagesWanted && free >= PagesFor(requests)) [[likely]]
+      return false;
     return RefillNow(PagesFor(requests));
   }
   // For a background thread: populates regions ahead of a store that grows, an eighth of what it

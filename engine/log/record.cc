@@ -29,7 +29,7 @@ enum Field : uint16_t {
 enum class RecordKind : uint8_t { kRemoval = 1, kRecord = 2, kRegister = 3 };
 
 constexpr Token kTokenMax = (Token{1} << 53) - 1;
-constexpr uint64_t kTimeLimit = uint64_t{1} << 40;
+constexpr uint64_t kTimeLimit = uint64_t{1} << 47;
 constexpr size_t kTimeBytes = 6;
 
 // What an image of such a kind and state may have, and what it must have.

@@ -189,9 +189,8 @@ size_t Core::ExecuteBatch(std::span<const Request> requests, std::span<Reply> re
     size_t done = 0;
     while (done < requests.size()) {
       const size_t together = std::min(kTogether, requests.size() - done);
-      const size_t executed =
-          ExecuteTogether(requests.subspan(done, together), replies.subspan(done, together), room,
-                          moment);
+      const size_t executed = ExecuteTogether(requests.subspan(done, together),
+                                              replies.subspan(done, together), room, moment);
       done += executed;
       if (executed < together) break;
     }

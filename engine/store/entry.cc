@@ -10,6 +10,7 @@
 namespace idem::engine {
 namespace {
 
+constexpr size_t kDeadlineBytes = 6;
 constexpr size_t kTimeBytes = 5;
 constexpr size_t kLsnBytes = 6;
 constexpr size_t kFingerprintBytes = 16;
@@ -18,14 +19,14 @@ enum Offset : size_t {
   kWord = 0,
   kLsn = 8,
   kDeadline = 14,
-  kSizes = 19,
-  kHeadEnd = 23,
-  kCode = 23,
-  kSpan = 25,
-  kRecordHeadEnd = 29,
+  kSizes = 20,
+  kHeadEnd = 24,
+  kCode = 24,
+  kSpan = 26,
+  kRecordHeadEnd = 30,
 };
-static_assert(kDeadline + kTimeBytes == kSizes && kLsn + kLsnBytes == kDeadline);
-static_assert(kLsn == 8 && kDeadline == 14 && kSizes == 19, "as in entry.h");
+static_assert(kDeadline + kDeadlineBytes == kSizes && kLsn + kLsnBytes == kDeadline);
+static_assert(kLsn == 8 && kDeadline == 14 && kSizes == 20, "as in entry.h");
 static_assert(kEntryTimeLimitMs == int64_t{1} << 8 * kTimeBytes);
 
 // The word, from its low end.
@@ -53,7 +54,7 @@ constexpr uint32_t kKeyMask = (1u << kKeyBits) - 1;
 static_assert(kKeyBytesMax == 1u << kKeyBits && kInlineValueBytesMax < 1u << kValueBits);
 static_assert(TimingWheel::kMarkMax < 1u << (32 - kMarkShift));
 static_assert(kRetentionMsMax < int64_t{1} << 33, "a span has 33 bits");
-static_assert(kDeadlineMsMax < kEntryTimeLimitMs);
+static_assert(kDeadlineMsMax < kDeadlineLimitMs - kEntryTimeLimitMs);
 
 constexpr size_t kAttemptBytes = 4;
 constexpr size_t kRunningBytes = 3 * kTimeBytes;
@@ -180,7 +181,8 @@ void WriteRecordHead(const Image& image, char* to) {
 }  // namespace
 
 bool FitsEntry(const Image& image) {
-  for (const int64_t ms : {image.deadline_ms, image.since_ms, image.until_ms, image.retention_ms}) {
+  if (image.deadline_ms < 0 || image.deadline_ms >= kDeadlineLimitMs) return false;
+  for (const int64_t ms : {image.since_ms, image.until_ms, image.retention_ms}) {
     if (ms < 0 || ms >= kEntryTimeLimitMs) return false;
   }
   const int64_t span = SpanOf(image);
@@ -207,7 +209,7 @@ void WriteEntry(const Image& image, const StoredKey& key, Lsn lsn, char* to) {
   }
   StoreAt(to + kWord, word);
   StoreBytes<kLsnBytes>(to + kLsn, lsn);
-  PutTime(to + kDeadline, image.deadline_ms);
+  StoreBytes<kDeadlineBytes>(to + kDeadline, static_cast<uint64_t>(image.deadline_ms));
   StoreAt(to + kSizes, SizesOf(image, key));
   if (image.kind == Kind::kRecord) WriteRecordHead(image, to);
   std::memcpy(key_at, key.bytes().data(), key.bytes().size());

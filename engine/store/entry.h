@@ -1,13 +1,13 @@
 // How one entry stands in memory: a head, the key, and a tail by state.
 //
 //   every entry                     a record, too                    then
-//    0 word 8 (below)               23 code 2                        key (a UUID's text packed: 16)
-//    8 LSN 6                        25 span 4: deadline - since,     tail
-//   14 deadline 5                      when finished
-//   19 sizes 4 (below)              29 fingerprint 16, if it has one
+//    0 word 8 (below)               24 code 2                        key (a UUID's text packed: 16)
+//    8 LSN 6                        26 span 4: deadline - since,     tail
+//   14 deadline 6                      when finished
+//   20 sizes 4 (below)              30 fingerprint 16, if it has one
 //
-//   word    | token 53 | state 3 | hold | owner | omitted | shared | repeated | packed | fp kind 2 |
-//           the state after the last one of records is that of a register
+//   word    | token 53 | state 3 | hold | owner | omitted | shared | repeated | packed | print 2 |
+//           the state after the last one of records is that of a register; print: its kind
 //   sizes   | key bytes - 1: 10 | value bytes: 9 | span, bit 32: 1 | wheel mark: 12 |
 //
 //   tail    attempt 4, if not 1 (repeated), and
@@ -15,8 +15,8 @@
 //           finished, register              value up to 256 bytes | Body* 8 | size 4 and checksum 8
 //                                           if omitted
 //
-// So a finished record with a UUID as its key and a fingerprint takes 61 bytes and its response:
-// 16 key, 16 fingerprint, 8 word, 6 LSN, 9 times, 4 sizes, 2 code. All times are ms of store time.
+// So a finished record with a UUID as its key and a fingerprint takes 62 bytes and its response:
+// 16 key, 16 fingerprint, 8 word, 6 LSN, 10 times, 4 sizes, 2 code. All times are ms of store time.
 //
 // The tail of a finish without its body is no longer than the shortest one of a running claim, so
 // such a finish always fits where the claim stood: COMPLETE needs no memory.
@@ -40,7 +40,8 @@ namespace idem::engine {
 
 // Longer values stand in a shared Body.
 inline constexpr size_t kInlineValueBytesMax = Response::kInlineBytes;
-// Times are below this: 34 years of an open store.
+// Deadlines are below the first, other times below the second: 34 years of an open store.
+inline constexpr int64_t kDeadlineLimitMs = int64_t{1} << 47;
 inline constexpr int64_t kEntryTimeLimitMs = int64_t{1} << 40;
 
 // Whether an entry can hold what the image says; what transitions make always can.
@@ -59,12 +60,12 @@ bool EntryHasKey(const char* entry, const StoredKey& key);
 std::string_view EntryKeyText(const char* entry, UuidText& buffer);
 inline Lsn EntryLsn(const char* entry) { return LoadBytes<6>(entry + 8); }
 inline int64_t EntryDeadlineMs(const char* entry) {
-  return static_cast<int64_t>(LoadBytes<5>(entry + 14));
+  return static_cast<int64_t>(LoadBytes<6>(entry + 14));
 }
 
 // What the wheel calls the place where the entry's item waits; 0: none does.
 inline uint16_t EntryWheelMark(const char* entry) {
-  return static_cast<uint16_t>(Load<uint32_t>(entry + 19) >> 20);
+  return static_cast<uint16_t>(Load<uint32_t>(entry + 20) >> 20);
 }
 void SetEntryWheelMark(char* entry, uint16_t mark);
 

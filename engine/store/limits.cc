@@ -14,7 +14,7 @@ constexpr const char* kBadIssued = "time of issue must be positive milliseconds 
 constexpr const char* kBadValue =
     "value is larger than max_response_bytes; store a reference to it";
 constexpr const char* kHugeValue = "response is larger than 16 MiB; store a reference to it";
-constexpr const char* kBadDeadline = "time to live must be 0 (none) to 30 years in ms";
+constexpr const char* kBadDeadline = "time to live must be 0 (none) to 100 years in ms";
 constexpr const char* kBadToken = "token must be the number that BEGIN gave";
 
 bool Within(int64_t value, int64_t low, int64_t high) { return value >= low && value <= high; }

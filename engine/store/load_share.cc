@@ -23,7 +23,11 @@ void LoadShare::Find(const RecordBlock& block) {
     const size_t stripe = StripeIndexOf(hash, target_.stripes->size());
     if (stripe % shares_ != index_) continue;
     Waiting& waiting = waiting_[waiting_count_++];
-    waiting = {&block, block_number_, found, key, Table::PlaceOf(static_cast<uint32_t>(hash)),
+    waiting = {&block,
+               block_number_,
+               found,
+               key,
+               Table::PlaceOf(static_cast<uint32_t>(hash)),
                (*target_.stripes)[stripe].get()};
     waiting.stripe->PrefetchSlot(waiting.place);
     if (waiting_count_ == kAhead) Flush();

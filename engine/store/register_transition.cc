@@ -1,9 +1,6 @@
 // The half of the state machine that decides about registers: plain values with a version and a
 // deadline. Redis' string and expiry commands are built on these few calls in the server.
-#include <algorithm>
-
 #include "base/check.h"
-#include "store/entry.h"
 #include "store/transition.h"
 
 namespace idem::engine {
@@ -47,7 +44,7 @@ bool DeadlineHolds(const Image& entry, int64_t deadline_ms, DeadlineCondition co
 
 int64_t NamedDeadline(const Request& request, const Moment& moment) {
   const int64_t ttl_ms = request.retention_ms.value_or(0);
-  return ttl_ms == 0 ? 0 : std::min(moment.now_ms + ttl_ms, kEntryTimeLimitMs - 1);
+  return ttl_ms == 0 ? 0 : moment.now_ms + ttl_ms;
 }
 
 void DescribeIfWanted(const Image& entry, const Request& request, const Moment& moment,

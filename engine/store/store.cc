@@ -95,8 +95,7 @@ absl::StatusOr<Answer> Store::Begin(std::string_view key, const Fingerprint& fin
   return called.ok() ? AnswerOf(key, reply) : called;
 }
 
-void Store::BeginMany(std::span<const BeginCall> calls,
-                      std::span<absl::StatusOr<Answer>> answers) {
+void Store::BeginMany(std::span<const BeginCall> calls, std::span<absl::StatusOr<Answer>> answers) {
   constexpr size_t kAtOnce = 64;
   std::array<Request, kAtOnce> requests;
   std::array<Reply, kAtOnce> replies;

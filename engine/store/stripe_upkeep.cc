@@ -240,7 +240,8 @@ void Stripe::CheckInvariants() const {
       CountEntry(image, entry_bytes, +1, counts);
     });
   }
-  IDEM_CHECK(arena_.CountBlocks() == table_.size() + wheel_.memory_bytes() / TimingWheel::kChunkBytes);
+  IDEM_CHECK(arena_.CountBlocks() ==
+             table_.size() + wheel_.memory_bytes() / TimingWheel::kChunkBytes);
   IDEM_CHECK(meter_.bytes() == static_cast<int64_t>(bytes));
   IDEM_CHECK(counts.records == counts_.records && counts.registers == counts_.registers);
   IDEM_CHECK(counts.registers_with_deadline == counts_.registers_with_deadline);

@@ -58,7 +58,8 @@ inline bool Expired(const Image& entry, int64_t now_ms) {
   return entry.deadline_ms != 0 && entry.deadline_ms <= now_ms;
 }
 
-// Makes a used reply fresh. Shorter than to assign a fresh one, which would be made elsewhere first.
+// Makes a used reply fresh. Shorter than to assign a fresh one, which would be made elsewhere
+// first.
 inline void Renew(Reply& reply) {
   std::destroy_at(&reply);
   std::construct_at(&reply);

@@ -12,8 +12,8 @@
 
 namespace idem::server {
 
-// 30 years, the longest that the store keeps. Whoever writes more means "for ever" and gets this.
-inline constexpr int64_t kLongestTtlMs = 946'080'000'000;
+// 100 years, the longest that the store keeps. Whoever writes more means "for ever" and gets this.
+inline constexpr int64_t kLongestTtlMs = 3'153'600'000'000;
 
 struct Expiry {
   std::string_view text;

@@ -264,11 +264,12 @@ TEST(EntryTest, RefusesTimesThatItCannotHold) {
     Image image;
     image.kind = Kind::kRecord;
     image.state = State::kInProgress;
-    for (const int64_t ms : {int64_t{0}, kMaxMs}) {
+    const int64_t limit_ms = field == &Image::deadline_ms ? kDeadlineLimitMs : kEntryTimeLimitMs;
+    for (const int64_t ms : {int64_t{0}, limit_ms - 1}) {
       image.*field = ms;
       EXPECT_TRUE(FitsEntry(image)) << ms;
     }
-    for (const int64_t ms : {int64_t{-1}, kEntryTimeLimitMs, std::numeric_limits<int64_t>::max(),
+    for (const int64_t ms : {int64_t{-1}, limit_ms, std::numeric_limits<int64_t>::max(),
                              std::numeric_limits<int64_t>::min()}) {
       image.*field = ms;
       EXPECT_FALSE(FitsEntry(image)) << ms;
@@ -298,7 +299,7 @@ TEST(EntryTest, TheLargestEntryFitsABlock) {
   image.value = value;
   image.attempt = 2;
   image.fingerprint.kind = Fingerprint::Kind::kDigest;
-  EXPECT_EQ(EntryBytes(image, StoredKey(key)), 29 + 16 + kKeyBytesMax + 4 + kInlineValueBytesMax);
+  EXPECT_EQ(EntryBytes(image, StoredKey(key)), 30 + 16 + kKeyBytesMax + 4 + kInlineValueBytesMax);
   EXPECT_LE(EntryBytes(image, StoredKey(key)), Arena::kBlockBytesMax);
 }
 
@@ -307,26 +308,26 @@ TEST(EntryTest, CommonEntriesAreSmall) {
   const StoredKey uuid(kUuid), text("0190A3F4-7c1e-7b52-9d3e-5f60718293a4");
   Image image = Finished(1, 2);
   image.fingerprint.kind = Fingerprint::Kind::kBody;
-  EXPECT_EQ(EntryBytes(image, uuid), 61u);
-  EXPECT_EQ(EntryBytes(image, text), 61u - 16 + 36);
+  EXPECT_EQ(EntryBytes(image, uuid), 62u);
+  EXPECT_EQ(EntryBytes(image, text), 62u - 16 + 36);
   image.value = "ok";
-  EXPECT_EQ(EntryBytes(image, uuid), 61u + 2);
+  EXPECT_EQ(EntryBytes(image, uuid), 62u + 2);
   image.attempt = 2;
-  EXPECT_EQ(EntryBytes(image, uuid), 61u + 4 + 2);
+  EXPECT_EQ(EntryBytes(image, uuid), 62u + 4 + 2);
   image.value_omitted = true;
-  EXPECT_EQ(EntryBytes(image, uuid), 61u + 4 + 12);
+  EXPECT_EQ(EntryBytes(image, uuid), 62u + 4 + 12);
   image.state = State::kInProgress;
   image.value_omitted = false;
   image.attempt = 1;
-  EXPECT_EQ(EntryBytes(image, uuid), 61u + 15);
+  EXPECT_EQ(EntryBytes(image, uuid), 62u + 15);
   image.has_owner = true;
-  EXPECT_EQ(EntryBytes(image, uuid), 61u + 15 + 16);
+  EXPECT_EQ(EntryBytes(image, uuid), 62u + 15 + 16);
   image.fingerprint.kind = Fingerprint::Kind::kNone;
-  EXPECT_EQ(EntryBytes(image, uuid), 29u + 16 + 15 + 16);
+  EXPECT_EQ(EntryBytes(image, uuid), 30u + 16 + 15 + 16);
   Image plain;
   plain.kind = Kind::kRegister;
   plain.value = "value";
-  EXPECT_EQ(EntryBytes(plain, uuid), 23u + 16 + 5);
+  EXPECT_EQ(EntryBytes(plain, uuid), 24u + 16 + 5);
 }
 
 }  // namespace

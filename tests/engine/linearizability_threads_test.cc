@@ -35,7 +35,7 @@ namespace idem::engine {
 namespace {
 
 constexpr int kTimeStepsMax = 30;  // in one life
-constexpr int64_t kProbeMs = int64_t{10'950} * 24 * 3'600'000;
+constexpr int64_t kProbeMs = int64_t{36'500} * 24 * 3'600'000;
 
 // Without a message, so that threads share no count of who refers to it: Debian's Abseil keeps that
 // where ThreadSanitizer does not see it.

@@ -14,7 +14,7 @@
 namespace idem::engine {
 namespace {
 
-constexpr int64_t kTimeMax = (int64_t{1} << 40) - 1;
+constexpr int64_t kTimeMax = (int64_t{1} << 47) - 1;
 constexpr Token kTokenMax = (Token{1} << 53) - 1;
 
 std::string Encoded(const Image& image) {
@@ -175,9 +175,9 @@ TEST(RecordTest, HasTheseBytes) {
             "02032307"
             "0100000000000000"
             "03006b006b"
-            "ffffffffff00"                      // deadline
+            "ffffffffff7f"                      // deadline
             "00000000000000000000000000000000"  // fingerprint
-            "ffffffffff00"                      // since
+            "ffffffffff7f"                      // since
             "01000000"                          // attempt
             "c900"                              // code
             "0000000000010000"                  // omitted bytes

@@ -175,7 +175,7 @@ TEST_F(StripeExpiryTest, EqualHashesWithOneDeadlineAreAllFreed) {
 
 // The wheel sees 196 days ahead.
 TEST_F(StripeExpiryTest, DeadlinesFarAheadAreKept) {
-  for (const int64_t days : {89, 99, 100, 198, 199, 398, 796, 1000, 10'000}) {
+  for (const int64_t days : {89, 99, 100, 198, 199, 398, 796, 1000, 36'500}) {
     one_.Do("near", Put("v", kDayMs));
     Do(Put("v", days * kDayMs));
     for (const int64_t step_days : {days / 3, days / 3}) {

@@ -82,7 +82,7 @@ const char* Model::WhyInvalid(const Request& request) const {
   if ((finishes || request.op == Op::kResolve) && request.value.size() > 16 << 20)
     return "response";
   if (request.op == Op::kPut && request.value.size() > response_bytes_max_) return "value";
-  if (for_register && !From(0, request.retention_ms.value_or(0), 10'950 * kDayMs))
+  if (for_register && !From(0, request.retention_ms.value_or(0), 36'500 * kDayMs))
     return "deadline";
   return nullptr;
 }

@@ -10,7 +10,7 @@ namespace idem::engine {
 namespace {
 
 constexpr int64_t kHourMs = 3'600'000;
-constexpr int64_t kTwentyYearsMs = 20 * 365 * 24 * kHourMs;
+constexpr int64_t kFiftyYearsMs = 50 * 365 * 24 * kHourMs;
 
 std::string KeyName(int64_t number) { return absl::StrCat("key-", number); }
 
@@ -140,7 +140,7 @@ void RandomRequests::FillFinish(Request& request) {
 
 void RandomRequests::FillPut(Request& request) {
   if (!OneIn(3)) request.retention_ms = PickMs(8 * traffic_.lease_ms_max);
-  if (OneIn(20)) request.retention_ms = kTwentyYearsMs;
+  if (OneIn(20)) request.retention_ms = kFiftyYearsMs;
   PickCondition(request);
   if (request.op == Op::kPut) {
     request.value = PickValue(key_);

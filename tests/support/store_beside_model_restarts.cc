@@ -18,7 +18,7 @@ void StoreBesideModel::PutProbe() {
   Request put;
   put.op = Op::kPut;
   put.key = kProbe;
-  put.retention_ms = int64_t{10'950} * 24 * kHourMs;
+  put.retention_ms = int64_t{36'500} * 24 * kHourMs;
   Execute({&put, 1});
 }
 
