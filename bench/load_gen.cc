@@ -38,6 +38,7 @@ ABSL_FLAG(uint64_t, seed, 1, "of the fresh keys, and of the choice among residen
 ABSL_FLAG(uint64_t, resident_seed, 1, "the seed by which the resident keys were made");
 ABSL_FLAG(uint64_t, resident_keys, 1, "how many of them there are");
 ABSL_FLAG(uint32_t, response_bytes, 100, "");
+ABSL_FLAG(bool, any_answer, false, "take every answer for right: of a server that only counts");
 ABSL_FLAG(int64_t, retention_ms, 86'400'000, "of plain responses");
 ABSL_FLAG(int64_t, expire_at_unix_ms, 0, "when all responses of set-until expire");
 
@@ -63,6 +64,7 @@ LoadShape ShapeFromFlags() {
   shape.resident_seed = absl::GetFlag(FLAGS_resident_seed);
   shape.resident_keys = std::max<uint64_t>(absl::GetFlag(FLAGS_resident_keys), 1);
   shape.response_bytes = absl::GetFlag(FLAGS_response_bytes);
+  shape.any_answer = absl::GetFlag(FLAGS_any_answer);
   return shape;
 }
 

@@ -6,14 +6,13 @@
 namespace idem::server {
 namespace {
 
-constexpr size_t kRequests = 64;
 constexpr size_t kKeptRequests = 1024;  // room that survives an unusually large command
 
 }  // namespace
 
 CommandBatch::CommandBatch(const ServerOptions& options) {
   const size_t response_bytes = std::max<size_t>(options.store.max_response_bytes, 1);
-  requests_max_ = std::clamp<size_t>(kAnswerBytes / response_bytes, 1, kRequests);
+  requests_max_ = std::clamp<size_t>(kAnswerBytes / response_bytes, 1, kPlannedMax);
 }
 
 void CommandBatch::Add(const Call& call, size_t offset) {
@@ -24,20 +23,16 @@ void CommandBatch::Add(const Call& call, size_t offset) {
     requests_.resize(begin);
     return AddError(std::move(*plan.error()), offset);
   }
-  planned_.push_back({&call.command, offset, begin, requests_.size(), plan.atomic(), {}});
+  planned_.push_back({&call.command, offset, begin, requests_.size(), plan.atomic(), 0});
 }
 
 void CommandBatch::AddError(std::string error, size_t offset) {
-  planned_.push_back(
-      {nullptr, offset, requests_.size(), requests_.size(), false, std::move(error)});
-}
-
-bool CommandBatch::full() const {
-  return requests_.size() >= requests_max_ || planned_.size() >= kRequests;
+  planned_.push_back({nullptr, offset, requests_.size(), requests_.size(), false, errors_.size()});
+  errors_.push_back(std::move(error));
 }
 
 size_t CommandBatch::Execute(Store* store) {
-  replies_.resize(requests_.size());
+  if (replies_.size() < requests_.size()) replies_.resize(requests_.size());
   size_t done = 0;
   while (done < planned_.size()) {
     const size_t end = EndOfRun(done);
@@ -76,20 +71,17 @@ size_t CommandBatch::ExecuteRun(size_t first, size_t end, Store* store) {
   return whole - first;
 }
 
-Told CommandBatch::told(size_t i) const {
-  const Planned& planned = planned_[i];
-  const size_t count = planned.end - planned.begin;
-  return {std::span(requests_).subspan(planned.begin, count),
-          std::span(replies_).subspan(planned.begin, count)};
-}
-
 void CommandBatch::Clear() {
+  // A shared response would stay in memory until its place is used again.
+  for (Reply& reply : std::span(replies_).first(std::min(requests_.size(), replies_.size()))) {
+    if (reply.response.size() > Response::kInlineBytes) reply.response = Response();
+  }
   planned_.clear();
   requests_.clear();
-  replies_.clear();
+  errors_.clear();
   if (requests_.capacity() > kKeptRequests) {
     requests_.shrink_to_fit();
-    replies_.shrink_to_fit();
+    std::vector<Reply>().swap(replies_);
   }
 }
 

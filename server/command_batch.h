@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -34,7 +35,7 @@ class CommandBatch {
   size_t size() const { return planned_.size(); }
   // Enough is planned: a batch this large keeps its replies in the cache and, with the largest
   // responses, its answers within kAnswerBytes.
-  bool full() const;
+  bool full() const { return requests_.size() >= requests_max_ || planned_.size() >= kPlannedMax; }
 
   // Returns how many commands were executed, in order: fewer than all when the log's backlog is
   // full. The others did nothing. What they changed is for the caller to have committed.
@@ -47,14 +48,19 @@ class CommandBatch {
 
   // Null for one that only answers an error.
   const Command* command(size_t i) const { return planned_[i].command; }
-  // Not empty: the whole answer.
-  const std::string& error(size_t i) const { return planned_[i].error; }
+  // The whole answer of such a one.
+  std::string_view error(size_t i) const { return errors_[planned_[i].error]; }
   size_t offset(size_t i) const { return planned_[i].offset; }
-  Told told(size_t i) const;
+  Told told(size_t i) const {
+    const Planned& planned = planned_[i];
+    const size_t count = planned.end - planned.begin;
+    return {{requests_.data() + planned.begin, count}, {replies_.data() + planned.begin, count}};
+  }
 
   void Clear();
 
   static constexpr size_t kAnswerBytes = 64 << 20;
+  static constexpr size_t kPlannedMax = 64;
 
  private:
   struct Planned {
@@ -63,7 +69,7 @@ class CommandBatch {
     size_t begin;  // of its requests
     size_t end;
     bool atomic;
-    std::string error;
+    size_t error;  // in errors_, if there is no command
   };
 
   size_t EndOfRun(size_t first) const;
@@ -72,7 +78,8 @@ class CommandBatch {
   size_t requests_max_;
   std::vector<Planned> planned_;
   std::vector<Request> requests_;
-  std::vector<Reply> replies_;
+  std::vector<std::string> errors_;
+  std::vector<Reply> replies_;  // as many as ever were asked for: each is set anew by the store
   size_t changes_ = 0;
 };
 

@@ -57,12 +57,13 @@ CommandTable::CommandTable() {
       if (command.name.find('|') == command.name.npos) commands_.push_back(&command);
     }
   }
+  for (const Command* command : commands_) Insert(*command);
   std::sort(commands_.begin(), commands_.end(),
             [](const Command* a, const Command* b) { return a->name < b->name; });
 }
 
 const Command* CommandTable::Find(Arguments args, std::string* error) const {
-  const Command* command = FindByName(LowerCased(args[0]).view());
+  const Command* command = FindTopLevel(ShortWord(args[0]));
   if (command == nullptr) {
     *error = UnknownCommand(args);
     return nullptr;
@@ -81,6 +82,21 @@ const Command* CommandTable::Find(Arguments args, std::string* error) const {
   *error = WrongArity(command->name);
   if (ExplainsErrors(*command)) error->append(Usage(*command));
   return nullptr;
+}
+
+void CommandTable::Insert(const Command& command) {
+  const ShortWord name(command.name);
+  size_t slot = SlotOf(name);
+  while (slots_[slot].command != nullptr) slot = (slot + 1) % slots_.size();
+  slots_[slot] = {name, &command};
+}
+
+const Command* CommandTable::FindTopLevel(const ShortWord& name) const {
+  size_t slot = SlotOf(name);
+  while (slots_[slot].command != nullptr && slots_[slot].name != name) {
+    slot = (slot + 1) % slots_.size();
+  }
+  return slots_[slot].command;
 }
 
 const Command* CommandTable::FindByName(std::string_view name) const {

@@ -4,12 +4,15 @@
 #ifndef IDEM_SERVER_COMMAND_TABLE_H_
 #define IDEM_SERVER_COMMAND_TABLE_H_
 
+#include <array>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "server/command.h"
+#include "server/short_word.h"
 
 namespace idem::server {
 
@@ -29,6 +32,18 @@ class CommandTable {
   std::vector<const Command*> SubcommandsOf(const Command& container) const;
 
  private:
+  // Without subcommands, by hash of the name; one that is taken sends on to the next.
+  struct Slot {
+    ShortWord name;
+    const Command* command = nullptr;
+  };
+  static constexpr int kSlotBits = 8;
+
+  static size_t SlotOf(const ShortWord& name) { return name.hash() >> (64 - kSlotBits); }
+  void Insert(const Command& command);
+  const Command* FindTopLevel(const ShortWord& name) const;
+
+  std::array<Slot, 1 << kSlotBits> slots_;  // most are empty
   absl::flat_hash_map<std::string_view, const Command*> by_name_;
   std::vector<const Command*> commands_;
 };

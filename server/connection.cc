@@ -18,22 +18,27 @@ constexpr size_t kKeptInputBytes = 1024;
 constexpr size_t kChangesPerCommit = 256;
 constexpr std::string_view kLoadingError = "LOADING Idem is loading the dataset in memory";
 
-Lsn HighestLsn(const Told& told) {
-  Lsn lsn = 0;
-  for (const Reply& reply : told.replies) lsn = std::max(lsn, reply.lsn);
-  return lsn;
-}
+// What matters of a command's replies as a whole.
+struct Summary {
+  Lsn lsn = 0;  // the highest
+  size_t value_bytes = 0;
+  const Reply* failed = nullptr;  // the first
+};
 
-size_t ValueBytes(const Told& told) {
-  size_t bytes = 0;
-  for (const Reply& reply : told.replies) bytes += reply.response.size();
-  return bytes;
+Summary SummaryOf(const Told& told) {
+  Summary summary;
+  for (const Reply& reply : told.replies) {
+    summary.lsn = std::max(summary.lsn, reply.lsn);
+    summary.value_bytes += reply.response.size();
+    if (summary.failed == nullptr && IsError(reply.outcome)) summary.failed = &reply;
+  }
+  return summary;
 }
 
 }  // namespace
 
 Connection::Connection(LoopContext& loop, std::string peer)
-    : loop_(loop), writer_(output_.buffer()) {
+    : loop_(loop), output_(&loop.buffers), writer_(output_.buffer()) {
   parser_.emplace(kLimits);
   session_.id = loop.server.next_client_id.fetch_add(1, std::memory_order_relaxed);
   session_.since_boot_ms = loop.server.clock().BootMs();
@@ -164,23 +169,22 @@ size_t Connection::AwaitLog(const LogMoment& before, size_t next) {
 
 void Connection::Tell(size_t i) {
   const CommandBatch& batch = loop_.batch;
-  if (batch.error(i).empty()) return TellAnswer(*batch.command(i), batch.told(i));
+  if (const Command* const command = batch.command(i)) return TellAnswer(*command, batch.told(i));
   writer_.Error(batch.error(i));
   output_.Seal(0);
 }
 
 void Connection::TellAnswer(const Command& command, const Told& told) {
-  if (output_.unsent_bytes() + ValueBytes(told) > kCloseBytes) return Drop();
+  const Summary summary = SummaryOf(told);
+  if (output_.unsent_bytes() + summary.value_bytes > kCloseBytes) return Drop();
   CountLookups(told);
-  const auto failed = std::find_if(told.replies.begin(), told.replies.end(),
-                                   [](const Reply& reply) { return IsError(reply.outcome); });
-  if (failed == told.replies.end()) {
+  if (summary.failed == nullptr) {
     command.answer(told, writer_);
   } else {
-    const auto index = static_cast<size_t>(failed - told.replies.begin());
-    writer_.Error(ErrorText(told.requests[index], *failed));
+    const auto index = static_cast<size_t>(summary.failed - told.replies.data());
+    writer_.Error(ErrorText(told.requests[index], *summary.failed));
   }
-  output_.Seal(HighestLsn(told));
+  output_.Seal(summary.lsn);
 }
 
 void Connection::TellProtocolError() {

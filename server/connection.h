@@ -32,6 +32,7 @@
 #include "server/command_batch.h"
 #include "server/context.h"
 #include "server/gated_output.h"
+#include "server/output_buffer.h"
 #include "server/resp_parser.h"
 #include "server/resp_writer.h"
 
@@ -50,6 +51,7 @@ struct LoopContext {
   ServerContext& server;
   LoopStats& stats;
   CommandBatch batch;
+  BufferPool buffers;  // of the connections' output
   // Counts the calls of the loop's commit listener: something was committed, or the log has room
   // again.
   std::atomic<uint64_t> log_moves{0};

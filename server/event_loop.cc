@@ -48,13 +48,14 @@ absl::StatusOr<std::unique_ptr<EventLoop>> EventLoop::Create(ServerContext& serv
   if (!epoll.valid()) return SystemError("epoll_create1");
   UniqueFd wakeup(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (!wakeup.valid()) return SystemError("eventfd");
+  std::unique_ptr<EventLoop> loop(
+      new EventLoop(server, index, listener, all, std::move(epoll), std::move(wakeup)));
   // Edge-triggered, so that nobody has to read it.
-  epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.fd = wakeup.get()}};
-  if (epoll_ctl(epoll.get(), EPOLL_CTL_ADD, wakeup.get(), &event) != 0) {
+  epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.ptr = &loop->wakeup_}};
+  if (epoll_ctl(loop->epoll_.get(), EPOLL_CTL_ADD, loop->wakeup_.get(), &event) != 0) {
     return SystemError("epoll_ctl");
   }
-  return std::unique_ptr<EventLoop>(
-      new EventLoop(server, index, listener, all, std::move(epoll), std::move(wakeup)));
+  return loop;
 }
 
 EventLoop::EventLoop(ServerContext& server, size_t index, int listener, const EventLoops& all,
@@ -126,9 +127,9 @@ int EventLoop::SleepMs(int timeout_ms) {
 }
 
 void EventLoop::Dispatch(const epoll_event& event) {
-  if (event.data.fd == listener_) return Accept();
-  if (event.data.fd == wakeup_.get()) return TakeAdopted();
-  Client& client = *clients_.find(event.data.fd)->second;
+  if (event.data.ptr == &listener_) return Accept();
+  if (event.data.ptr == &wakeup_) return TakeAdopted();
+  Client& client = *static_cast<Client*>(event.data.ptr);  // freed at the end of a turn only
   if (event.events & EPOLLOUT) client.cannot_send = false;
   // EPOLLHUP without input: both sides are closed, and nobody is left to answer.
   if ((event.events & (EPOLLERR | EPOLLHUP)) && !(event.events & EPOLLIN)) return Close(client);
@@ -167,7 +168,7 @@ void EventLoop::Drain() {
 }
 
 void EventLoop::StartAccepting() {
-  epoll_event event{.events = EPOLLIN | EPOLLEXCLUSIVE, .data = {.fd = listener_}};
+  epoll_event event{.events = EPOLLIN | EPOLLEXCLUSIVE, .data = {.ptr = &listener_}};
   is_accepting_ = epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, listener_, &event) == 0;
 }
 
@@ -226,7 +227,7 @@ void EventLoop::Admit(UniqueFd socket) {
   auto& client = clients_[fd];
   client = std::make_unique<Client>(std::move(socket), context_);
   client->interest = EPOLLIN;
-  epoll_event event{.events = EPOLLIN, .data = {.fd = fd}};
+  epoll_event event{.events = EPOLLIN, .data = {.ptr = client.get()}};
   const bool added = epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
   if (!added || stop_.load(std::memory_order_relaxed) != StopMode::kRunning) Close(*client);
 }
@@ -262,11 +263,7 @@ void EventLoop::Flush(Client& client) {
     DiscardInput(client.socket.get());
     return Close(client);
   }
-  if (connection.waits_for_commit()) {
-    waiting_.insert(&client);
-  } else {
-    waiting_.erase(&client);
-  }
+  SetWaiting(client, connection.waits_for_commit());
   UpdateInterest(client);
 }
 
@@ -292,7 +289,7 @@ void EventLoop::UpdateInterest(Client& client) {
                             (client.cannot_send ? uint32_t{EPOLLOUT} : 0);
   if (interest == client.interest) return;
   client.interest = interest;
-  epoll_event event{.events = interest, .data = {.fd = client.socket.get()}};
+  epoll_event event{.events = interest, .data = {.ptr = &client}};
   epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, client.socket.get(), &event);
 }
 
@@ -309,10 +306,22 @@ void EventLoop::TouchWaiting() {
   for (Client* client : waiting_) Touch(*client);
 }
 
+void EventLoop::SetWaiting(Client& client, bool is_waiting) {
+  if (client.is_waiting == is_waiting) return;
+  client.is_waiting = is_waiting;
+  if (is_waiting) {
+    client.waiting_index = waiting_.size();
+    return waiting_.push_back(&client);
+  }
+  waiting_.back()->waiting_index = client.waiting_index;
+  waiting_[client.waiting_index] = waiting_.back();
+  waiting_.pop_back();
+}
+
 void EventLoop::Close(Client& client) {
   if (client.is_closed) return;
   client.is_closed = true;
-  waiting_.erase(&client);
+  SetWaiting(client, false);
   closed_.push_back(&client);
 }
 

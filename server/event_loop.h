@@ -34,7 +34,6 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "server/connection.h"
 #include "server/context.h"
@@ -82,6 +81,8 @@ class EventLoop {
     bool is_touched = false;
     bool is_closed = false;
     bool cannot_send = false;  // the socket is full
+    bool is_waiting = false;
+    size_t waiting_index = 0;  // in waiting_, while it is there
   };
 
   EventLoop(ServerContext& server, size_t index, int listener, const EventLoops& all,
@@ -108,13 +109,14 @@ class EventLoop {
   void UpdateInterest(Client& client);
   void Touch(Client& client);
   void TouchWaiting();
+  void SetWaiting(Client& client, bool is_waiting);
   void Close(Client& client);
 
   void OnCommit();
 
   LoopContext context_;
   const OpenedStore& store_;
-  const int listener_;
+  int listener_;
   const EventLoops& all_;
   UniqueFd epoll_;
   UniqueFd wakeup_;
@@ -128,7 +130,7 @@ class EventLoop {
   absl::flat_hash_map<int, std::unique_ptr<Client>> clients_;  // by file descriptor
   std::vector<Client*> touched_;                               // to be flushed in this turn
   std::vector<Client*> closed_;                                // to be freed in this turn
-  absl::flat_hash_set<Client*> waiting_;                       // for a commit
+  std::vector<Client*> waiting_;                               // for a commit, in no order
   uint64_t seen_moves_ = 0;
   bool is_accepting_ = false;
   int64_t accept_again_ms_ = 0;  // boot time; while not accepting

@@ -5,20 +5,19 @@
 namespace idem::server {
 namespace {
 
-constexpr size_t kKeptBytes = 4096;  // capacity that an idle connection keeps
-constexpr size_t kKeptGates = 64;
+constexpr size_t kKeptGates = 64;  // for which an idle connection keeps the room
 constexpr size_t kCompactBytes = 256 << 10;
 
 }  // namespace
 
-void GatedOutput::Seal(Lsn lsn) {
+void GatedOutput::SealBehindGates(Lsn lsn) {
   const bool waits_for_more = lsn > (gates_.empty() ? 0 : gates_.back().lsn);
   if (waits_for_more) {
-    gates_.push_back({bytes_.size(), lsn});
+    gates_.push_back({output_.size(), lsn});
   } else if (gates_.empty()) {
-    released_ = bytes_.size();
+    released_ = output_.size();
   } else {
-    gates_.back().end = bytes_.size();
+    gates_.back().end = output_.size();
   }
 }
 
@@ -27,7 +26,7 @@ std::string_view GatedOutput::Releasable(Lsn committed) {
     released_ = gates_[first_gate_++].end;
   }
   DropOpenGates();
-  return std::string_view(bytes_).substr(sent_, released_ - sent_);
+  return output_.view().substr(sent_, released_ - sent_);
 }
 
 void GatedOutput::DropOpenGates() {
@@ -42,11 +41,11 @@ void GatedOutput::DropOpenGates() {
 
 void GatedOutput::Sent(size_t count) {
   sent_ += count;
-  if (sent_ == bytes_.size()) {
-    ClearAndTrim(&bytes_, kKeptBytes);
+  if (sent_ == output_.size()) {
+    output_.Clear();
     sent_ = released_ = 0;
-  } else if (sent_ >= kCompactBytes && sent_ >= bytes_.size() / 2) {
-    bytes_.erase(0, sent_);
+  } else if (sent_ >= kCompactBytes && sent_ >= output_.size() / 2) {
+    output_.DropFront(sent_);
     for (size_t i = first_gate_; i < gates_.size(); ++i) gates_[i].end -= sent_;
     released_ -= sent_;
     sent_ = 0;
@@ -54,7 +53,7 @@ void GatedOutput::Sent(size_t count) {
 }
 
 void GatedOutput::Discard() {
-  std::string().swap(bytes_);
+  output_.Clear();
   std::vector<Gate>().swap(gates_);
   first_gate_ = sent_ = released_ = 0;
 }

@@ -1,38 +1,45 @@
 // The answers of one connection on their way out, each held until it may be told.
 //
 //            sent_        released_                           size
-//   bytes_: ░░░░░│ may leave │ until committed >= 7 │ .. >= 9 │ still being written
+//  output_: ░░░░░│ may leave │ until committed >= 7 │ .. >= 9 │ still being written
 //                            └──────── gates_ ──────┴─────────┘
 //
 // An answer may leave once the store has committed the record that it was read from. Answers keep
 // their order, so one that is covered still waits for those before it.
 //
-// Idle connections are many: a large buffer is given back once everything is sent.
+// Idle connections are many: the memory is given back once everything is sent (output_buffer.h).
 //
 // Thread rule: none; belongs to its connection.
 #ifndef IDEM_SERVER_GATED_OUTPUT_H_
 #define IDEM_SERVER_GATED_OUTPUT_H_
 
 #include <cstddef>
-#include <string>
 #include <string_view>
 #include <vector>
 
 #include "idem/answer.h"
+#include "server/output_buffer.h"
 
 namespace idem::server {
 
 class GatedOutput {
  public:
-  GatedOutput() = default;
+  // The pool outlives it.
+  explicit GatedOutput(BufferPool* pool) : output_(pool) {}
   GatedOutput(const GatedOutput&) = delete;
   GatedOutput& operator=(const GatedOutput&) = delete;
 
   // Answers are appended here, by a RespWriter; each ends with a Seal.
-  std::string* buffer() { return &bytes_; }
+  OutputBuffer* buffer() { return &output_; }
   // What was appended since the last Seal, at least one byte, may leave when committed >= lsn; 0:
   // at once.
-  void Seal(Lsn lsn);
+  void Seal(Lsn lsn) {
+    if (gates_.empty() && lsn == 0) {
+      released_ = output_.size();
+    } else {
+      SealBehindGates(lsn);
+    }
+  }
 
   // What may be sent now. Valid until the next call of anything else.
   std::string_view Releasable(Lsn committed);
@@ -41,7 +48,7 @@ class GatedOutput {
   // Nothing more will be sent.
   void Discard();
 
-  size_t unsent_bytes() const { return bytes_.size() - sent_; }
+  size_t unsent_bytes() const { return output_.size() - sent_; }
   bool empty() const { return unsent_bytes() == 0; }
   bool has_gates() const { return !gates_.empty(); }
 
@@ -51,9 +58,10 @@ class GatedOutput {
     Lsn lsn;
   };
 
+  void SealBehindGates(Lsn lsn);
   void DropOpenGates();
 
-  std::string bytes_;
+  OutputBuffer output_;
   std::vector<Gate> gates_;  // both fields rise
   size_t first_gate_ = 0;
   size_t sent_ = 0;

@@ -32,10 +32,9 @@ std::string NumberError(const Command& command, std::string_view what, int64_t l
 bool OptionReader::Next() {
   if (!error_->empty() || next_ >= call_.args.size()) return false;
   word_ = call_.args[next_++];
+  packed_ = ShortWord(word_);
   return true;
 }
-
-bool OptionReader::Is(std::string_view word) const { return EqualsIgnoreCase(word_, word); }
 
 std::string_view OptionReader::Value() {
   if (next_ < call_.args.size()) return call_.args[next_++];

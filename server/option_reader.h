@@ -20,6 +20,7 @@
 #include <string_view>
 
 #include "server/command.h"
+#include "server/short_word.h"
 
 namespace idem::server {
 
@@ -31,8 +32,8 @@ class OptionReader {
 
   // Steps to the next option; false at the end and after a fault.
   bool Next();
-  // Is it this word? Upper case.
-  bool Is(std::string_view word) const;
+  // Is it this word?
+  bool Is(const ShortWord& word) const { return packed_ == word; }
   // The argument behind the option, which must be there.
   std::string_view Value();
   // The same as a number from `low` to `high`.
@@ -46,6 +47,7 @@ class OptionReader {
   std::string* error_;
   size_t next_;
   std::string_view word_;
+  ShortWord packed_;  // the same
 };
 
 // A number among the fixed arguments, from `low` to `high`; 0 after a fault.

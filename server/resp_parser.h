@@ -12,9 +12,12 @@
 //   buffer: ░░░░░░░░░░░░ │ *2\r\n$3\r\nGET\r\n$1048576\r\nab│..
 //                                                 ▲ pos_: the next call goes on here
 //
+// Nearly every command is there as a whole, and short: that one is taken at a glance (TakeWhole).
+// All others go the careful way, argument by argument, and it alone knows the errors.
+//
 // Between calls it remembers offsets, never pointers, so the buffer may grow or move. No byte is
-// looked at twice, but for the at most 32 bytes of an unfinished length and the line of an inline
-// command, which is split when it is whole: a command costs O(n) however it trickles in.
+// looked at more than twice, but for the at most 32 bytes of an unfinished length and the line of
+// an inline command, which is split when it is whole: a command costs O(n) however it trickles in.
 //
 // Memory: what the parser holds grows with received bytes, never with a declared length: 8 bytes
 // an argument while a command is unfinished, 16 more when it is whole. What an unusually large
@@ -96,6 +99,8 @@ class RespParser {
   static const LengthTexts kArgCountTexts;
   static const LengthTexts kBulkTexts;
 
+  // False: it is not that simple, and nothing has changed but args_.
+  bool TakeWhole(std::string_view unread);
   // These return false when they need more bytes or have failed (then error_ is set).
   bool ParseMultibulk(std::string_view unread);
   bool ReadArgCount(std::string_view unread);

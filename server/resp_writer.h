@@ -20,8 +20,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <string_view>
+
+#include "server/output_buffer.h"
 
 namespace idem::server {
 
@@ -30,7 +31,7 @@ enum class RespVersion : uint8_t { k2 = 2, k3 = 3 };
 class RespWriter {
  public:
   // `out` outlives the writer.
-  explicit RespWriter(std::string* out, RespVersion version = RespVersion::k2)
+  explicit RespWriter(OutputBuffer* out, RespVersion version = RespVersion::k2)
       : out_(out), version_(version) {}
 
   RespVersion version() const { return version_; }
@@ -46,7 +47,7 @@ class RespWriter {
   void Bulk(std::string_view bytes);
   void Verbatim(std::string_view text);  // text for people, such as INFO
   void Null();
-  void Encoded(std::string_view replies) { out_->append(replies); }  // by another writer
+  void Encoded(std::string_view replies) { out_->Append(replies); }  // by another writer
   void NullArray();  // where RESP2 has an array or nothing, such as an aborted EXEC
 
   // Followed by `count` replies; for a map by `pairs` times key, value.
@@ -58,7 +59,7 @@ class RespWriter {
   void Header(char type, int64_t number);
   void Line(char type, std::string_view text);
 
-  std::string* out_;
+  OutputBuffer* out_;
   RespVersion version_;
 };
 

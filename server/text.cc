@@ -66,7 +66,18 @@ bool TakeMatching(std::string_view* pattern, char c) {
 
 }  // namespace
 
-std::optional<int64_t> ParseInteger(std::string_view text) { return ParseCanonical<int64_t>(text); }
+std::optional<int64_t> ParseInteger(std::string_view text) {
+  // Nearly all are short and positive, and need no look at overflow.
+  constexpr size_t kShort = 18;
+  if (text.empty() || text.size() > kShort || text.front() == '0')
+    return ParseCanonical<int64_t>(text);
+  int64_t number = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '9') return ParseCanonical<int64_t>(text);
+    number = 10 * number + (c - '0');
+  }
+  return number;
+}
 
 std::optional<uint64_t> ParseUnsigned(std::string_view text) {
   return ParseCanonical<uint64_t>(text);

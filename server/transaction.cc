@@ -246,14 +246,14 @@ void RunTransaction(Call& call, RespWriter& out, TransactionBody body) {
   auto result = Transaction::Result::kConflict;
   while (result == Transaction::Result::kConflict) {
     Transaction transaction(*call.server.store);
-    std::string answer;
+    OutputBuffer answer;
     RespWriter writer(&answer, out.version());
     body(transaction, writer);
     result = transaction.Commit();
     call.lsn = std::max(call.lsn, transaction.lsn());
     call.changes += transaction.changes();
     call.backlog_full = result == Transaction::Result::kBacklogFull;
-    if (result == Transaction::Result::kDone) out.Encoded(answer);
+    if (result == Transaction::Result::kDone) out.Encoded(answer.view());
     if (result == Transaction::Result::kError) out.Error(transaction.error());
   }
 }

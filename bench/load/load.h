@@ -36,6 +36,7 @@ struct LoadShape {
   uint64_t resident_seed = 1;  // key space of the others, of which
   uint64_t resident_keys = 0;  // so many exist
   size_t response_bytes = 100;
+  bool any_answer = false;  // answers are looked at, but none is wrong
 };
 
 struct LoadResult {

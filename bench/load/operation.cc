@@ -1,7 +1,5 @@
 #include "bench/load/operation.h"
 
-#include <charconv>
-
 #include "absl/strings/str_cat.h"
 
 namespace idem::bench {
@@ -36,15 +34,27 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return redis.status_reply('OK')
 )";
 
+std::string Header(size_t bytes) { return absl::StrCat("$", bytes, "\r\n"); }
+
+// What stands before a hole.
+std::string HeaderOf(Hole hole) {
+  switch (hole) {
+    case Hole::kKey:
+      return Header(kKeyBytes);
+    case Hole::kFingerprint:
+      return Header(kFingerprintBytes);
+    case Hole::kOwner:
+      return Header(kOwnerBytes);
+    case Hole::kResponse:
+    case Hole::kToken:
+      return "";
+  }
+  return "";
+}
+
 std::string Bulk(std::string_view text) {
   return absl::StrCat("$", text.size(), "\r\n", absl::string_view(text.data(), text.size()),
                       "\r\n");
-}
-
-void AppendBulk(std::string* out, std::string_view text) {
-  char header[16] = "$";
-  char* const end = std::to_chars(header + 1, header + 14, text.size()).ptr;
-  out->append(header, end).append("\r\n").append(text).append("\r\n");
 }
 
 bool IsOk(const RespReply& reply, const ResponseShape&, Exchange*) { return reply.Is('+', "OK"); }
@@ -92,8 +102,8 @@ RequestTemplate::RequestTemplate(std::initializer_list<Argument> arguments) {
   rest_ = absl::StrCat("*", arguments.size(), "\r\n");
   for (const Argument& argument : arguments) {
     if (const auto* hole = std::get_if<Hole>(&argument)) {
-      pieces_.push_back({std::move(rest_), *hole});
-      rest_.clear();
+      pieces_.push_back({rest_ + HeaderOf(*hole), *hole});
+      rest_ = "\r\n";
     } else if (const auto* text = std::get_if<std::string>(&argument)) {
       rest_ += Bulk(*text);
     } else {
@@ -109,23 +119,21 @@ void RequestTemplate::AppendTo(std::string* out, const Exchange& exchange,
     out->append(piece.before);
     switch (piece.hole) {
       case Hole::kKey:
-        AppendBulk(out, key);
+        out->append(key);
         break;
       case Hole::kFingerprint:
-        AppendBulk(out, key.substr(0, kFingerprintBytes));
+        out->append(key.substr(0, kFingerprintBytes));
         break;
       case Hole::kOwner:
-        AppendBulk(out, key.substr(kKeyBytes - kOwnerBytes));
+        out->append(key.substr(kKeyBytes - kOwnerBytes));
         break;
       case Hole::kResponse:
         absl::StrAppend(out, "$", shape.bytes(), "\r\n");
         shape.AppendTo(out, exchange.key);
-        out->append("\r\n");
         break;
       case Hole::kToken:
-        char digits[24];
-        const char* const end = std::to_chars(digits, digits + sizeof digits, exchange.token).ptr;
-        AppendBulk(out, {digits, static_cast<size_t>(end - digits)});
+        const absl::AlphaNum digits(exchange.token);
+        absl::StrAppend(out, "$", digits.size(), "\r\n", digits);
         break;
     }
   }

@@ -54,7 +54,7 @@ class RequestTemplate {
 
  private:
   struct Piece {
-    std::string before;  // RESP up to the hole; a hole of unknown length brings its own header
+    std::string before;  // RESP up to the hole, its header too unless its length is unknown
     Hole hole;
   };
   std::vector<Piece> pieces_;

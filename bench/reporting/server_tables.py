@@ -3,7 +3,7 @@
 from reporting.figures import count, median, ratio, spread, table, three_digits
 
 HEAD = ["log", "operation: Idem / Redis", "clients x in flight", "Idem /s", "Redis /s",
-        "Idem : Redis", "server CPU us", "server busy %", "client busy %", "p50 us", "p99 us",
+        "ceiling /s", "Idem : Redis", "Idem : ceiling", "server CPU us", "server busy %", "client busy %", "p50 us", "p99 us",
         "p99.9 us"]
 
 
@@ -11,26 +11,38 @@ def of(result, side, key):
     return [pair[side][key] for pair in result["pairs"]]
 
 
-def ratios(result, key):
-    """Idem beside Redis, pair by pair."""
-    return [pair["idem"][key] / pair["redis"][key] for pair in result["pairs"]
-            if pair["redis"][key] > 0]
+def sides(result):
+    return tuple(result["pairs"][0])
 
 
-def both(result, key, scale=1, spell=three_digits):
-    return " / ".join(spell(scale * median(of(result, side, key))) for side in ("idem", "redis"))
+def ratios(result, key, other="redis"):
+    """Idem beside Redis or the ceiling, pair by pair."""
+    return [pair["idem"][key] / pair[other][key] for pair in result["pairs"] if pair[other][key] > 0]
+
+
+def each(result, key, scale=1, spell=three_digits):
+    return " / ".join(spell(scale * median(of(result, side, key))) for side in sides(result))
+
+
+def beside_ceiling(result):
+    """Its throughput, and Idem's as a part of that."""
+    if "ceiling" not in sides(result):
+        return "", ""
+    return (count(median(of(result, "ceiling", "operations_per_second"))),
+            spread(ratios(result, "operations_per_second", "ceiling"), ratio))
 
 
 def row(result):
     case = result["case"]
+    ceiling, part_of_ceiling = beside_ceiling(result)
     return [case["durability"], case["title"], result["load"],
             count(median(of(result, "idem", "operations_per_second"))),
-            count(median(of(result, "redis", "operations_per_second"))),
-            spread(ratios(result, "operations_per_second"), ratio),
-            both(result, "server_cpu_us"),
-            both(result, "server_busy", 100, "{:.0f}".format),
-            both(result, "client_busy", 100, "{:.0f}".format),
-            both(result, "p50_us"), both(result, "p99_us"), both(result, "p99_9_us")]
+            count(median(of(result, "redis", "operations_per_second"))), ceiling,
+            spread(ratios(result, "operations_per_second"), ratio), part_of_ceiling,
+            each(result, "server_cpu_us"),
+            each(result, "server_busy", 100, "{:.0f}".format),
+            each(result, "client_busy", 100, "{:.0f}".format),
+            each(result, "p50_us"), each(result, "p99_us"), each(result, "p99_9_us")]
 
 
 def rows(results):

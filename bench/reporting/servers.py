@@ -50,9 +50,11 @@ def blocks_of(path):
 class Server:
     """A running server; a context manager."""
 
-    def __init__(self, command, cores, scratch, start_seconds=START_SECONDS):
+    def __init__(self, command, cores, scratch, start_seconds=START_SECONDS,
+                 pong=b"+PONG\r\n"):
         self.start_seconds = start_seconds
         self.port = free_port()
+        self.pong = pong  # its answer to PING
         self.directory = tempfile.mkdtemp(dir=scratch)
         arguments = [a.format(port=self.port, directory=self.directory) for a in command]
         with open(os.path.join(self.directory, "output"), "wb") as output:
@@ -82,8 +84,8 @@ class Server:
     def answers_ping(self):
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
-                connection.sendall(b"PING\r\n")
-                return connection.recv(64) == b"+PONG\r\n"
+                connection.sendall(b"*1\r\n$4\r\nPING\r\n")
+                return connection.recv(len(self.pong)) == self.pong
         except OSError:
             return False
 
@@ -126,3 +128,9 @@ def start_idem(binary, durability, core, scratch, *flags):
 def start_redis(binary, durability, core, scratch, *flags):
     return Server([binary, "--port", "{port}", "--bind", "127.0.0.1", "--dir", "{directory}",
                    *REDIS_COMMON, *REDIS_FLAGS[durability], *flags], core, scratch)
+
+
+def start_ceiling(binary, reply, core, scratch):
+    """Gives `reply` to everything."""
+    return Server([binary, "--port", "{port}", "--reply", reply], core, scratch,
+                  pong=reply.encode())

@@ -89,7 +89,7 @@ void RunQueued(const CommandQueue::Queued& queued, Call& exec, Transaction& tran
 // --- EXEC ----------------------------------------------------------------------------------------
 
 // One attempt: kDone, or what keeps it from being done. `answer` may be told in the end.
-Transaction::Result TryQueue(Call& call, RespVersion version, std::string& answer) {
+Transaction::Result TryQueue(Call& call, RespVersion version, OutputBuffer& answer) {
   Transaction transaction(*call.server.store);
   RespWriter out(&answer, version);
   const Session& session = call.session;
@@ -104,7 +104,7 @@ Transaction::Result TryQueue(Call& call, RespVersion version, std::string& answe
   for (const CommandQueue::Queued& queued : session.queue->commands()) {
     RunQueued(queued, call, transaction, out);
     if (answer.size() > CommandBatch::kAnswerBytes) {
-      answer.clear();
+      answer.Clear();
       out.Error(kAnswersTooLarge);
       return Transaction::Result::kDone;
     }
@@ -113,7 +113,7 @@ Transaction::Result TryQueue(Call& call, RespVersion version, std::string& answe
   call.lsn = std::max(call.lsn, transaction.lsn());
   call.changes += transaction.changes();
   if (result == Transaction::Result::kError) {
-    answer.clear();
+    answer.Clear();
     out.Error(transaction.error());
   }
   return result;
@@ -126,16 +126,16 @@ void RunExec(Call& call, RespWriter& out) {
     EndTransaction(session);
     return out.Error(kAborted);
   }
-  std::string answer;
+  OutputBuffer answer;
   auto result = Transaction::Result::kConflict;
   while (result == Transaction::Result::kConflict) {
-    answer.clear();
+    answer.Clear();
     result = TryQueue(call, out.version(), answer);
   }
   call.backlog_full = result == Transaction::Result::kBacklogFull;
   if (call.backlog_full) return;
   EndTransaction(session);
-  out.Encoded(answer);
+  out.Encoded(answer.view());
 }
 
 void RunMulti(Call& call, RespWriter& out) {

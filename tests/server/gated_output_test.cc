@@ -13,12 +13,13 @@ namespace idem::server {
 namespace {
 
 void Append(GatedOutput& output, std::string_view bytes, Lsn lsn) {
-  output.buffer()->append(bytes);
+  output.buffer()->Append(bytes);
   output.Seal(lsn);
 }
 
 TEST(GatedOutput, UngatedBytesLeaveAtOnce) {
-  GatedOutput output;
+  BufferPool pool;
+  GatedOutput output(&pool);
   EXPECT_TRUE(output.empty());
   Append(output, "a", 0);
   EXPECT_EQ(output.Releasable(0), "a");
@@ -27,14 +28,16 @@ TEST(GatedOutput, UngatedBytesLeaveAtOnce) {
 }
 
 TEST(GatedOutput, BytesThatAreNotSealedStay) {
-  GatedOutput output;
+  BufferPool pool;
+  GatedOutput output(&pool);
   Append(output, "a", 0);
-  output.buffer()->append("half");
+  output.buffer()->Append("half");
   EXPECT_EQ(output.Releasable(99), "a");
 }
 
 TEST(GatedOutput, AGateHoldsWhatComesBehindIt) {
-  GatedOutput output;
+  BufferPool pool;
+  GatedOutput output(&pool);
   Append(output, "a", 5);
   Append(output, "b", 0);
   Append(output, "c", 3);
@@ -49,7 +52,8 @@ TEST(GatedOutput, AGateHoldsWhatComesBehindIt) {
 }
 
 TEST(GatedOutput, DiscardForgetsAll) {
-  GatedOutput output;
+  BufferPool pool;
+  GatedOutput output(&pool);
   Append(output, "a", 5);
   output.Discard();
   EXPECT_TRUE(output.empty());
@@ -66,7 +70,8 @@ TEST(GatedOutput, AgreesWithAListOfAnswers) {
     std::string bytes;
     Lsn lsn;
   };
-  GatedOutput output;
+  BufferPool pool;
+  GatedOutput output(&pool);
   std::vector<Answer> waiting;
   std::string free, released;
   Lsn committed = 0;

@@ -14,11 +14,14 @@ using Write = std::function<void(RespWriter&)>;
 
 std::string Written(RespVersion version, const Write& write) {
   const std::string before = "+OK\r\n";
-  std::string out = before;
+  BufferPool pool;
+  OutputBuffer out(&pool);
+  out.Append(before);
   RespWriter writer(&out, version);
   write(writer);
-  EXPECT_EQ(out.substr(0, before.size()), before) << "the writer must only append";
-  return out.substr(before.size());
+  const std::string written(out.view());
+  EXPECT_EQ(written.substr(0, before.size()), before) << "the writer must only append";
+  return written.substr(before.size());
 }
 
 void ExpectBoth(std::string_view want, const Write& write) {
@@ -72,7 +75,8 @@ TEST(RespWriterTest, TheVersionDecidesTheBytes) {
 }
 
 TEST(RespWriterTest, HelloChangesTheVersionBetweenReplies) {
-  std::string out;
+  BufferPool pool;
+  OutputBuffer out(&pool);
   RespWriter writer(&out);
   EXPECT_EQ(writer.version(), RespVersion::k2);
   writer.Null();
@@ -81,7 +85,7 @@ TEST(RespWriterTest, HelloChangesTheVersionBetweenReplies) {
   writer.Map(1);
   writer.Bulk("proto");
   writer.Integer(3);
-  EXPECT_EQ(out, "$-1\r\n%1\r\n$5\r\nproto\r\n:3\r\n");
+  EXPECT_EQ(out.view(), "$-1\r\n%1\r\n$5\r\nproto\r\n:3\r\n");
 }
 
 }  // namespace
