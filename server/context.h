@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/synchronization/mutex.h"
 #include "idem/store.h"
 #include "server/command_queue.h"
 #include "server/options.h"
@@ -83,6 +84,7 @@ struct ServerContext {
   OpenedStore store;
   LoadingState loading;
   ScriptCache scripts;
+  absl::Mutex transactions;  // see UntilNotBeaten
   const CommandTable* commands;
   int64_t started_boot_ms;
   std::string run_id;

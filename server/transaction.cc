@@ -241,21 +241,55 @@ Transaction::Result Transaction::ResultOf(const Request& request, const Reply& r
   return Result::kError;
 }
 
+namespace {
+
+// Which way is decided at run time: the analysis cannot follow.
+class Turn {
+ public:
+  Turn(absl::Mutex& mutex, bool alone) ABSL_NO_THREAD_SAFETY_ANALYSIS : mutex_(mutex),
+                                                                        alone_(alone) {
+    alone ? mutex.Lock() : mutex.ReaderLock();
+  }
+  ~Turn() ABSL_NO_THREAD_SAFETY_ANALYSIS { alone_ ? mutex_.Unlock() : mutex_.ReaderUnlock(); }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  absl::Mutex& mutex_;
+  const bool alone_;
+};
+
+}  // namespace
+
+Transaction::Result UntilNotBeaten(ServerContext& server,
+                                   absl::FunctionRef<Transaction::Result()> attempt) {
+  auto result = Transaction::Result::kConflict;
+  for (bool beaten = false; result == Transaction::Result::kConflict; beaten = true) {
+    const Turn turn(server.transactions, beaten);
+    result = attempt();
+  }
+  return result;
+}
+
 void RunTransaction(Call& call, RespWriter& out, TransactionBody body) {
   if (call.transaction != nullptr) return body(*call.transaction, out);
-  auto result = Transaction::Result::kConflict;
-  while (result == Transaction::Result::kConflict) {
+  std::string answer;
+  const auto result = UntilNotBeaten(call.server, [&] {
+    answer.clear();
     Transaction transaction(*call.server.store);
-    std::string answer;
     RespWriter writer(&answer, out.version());
     body(transaction, writer);
-    result = transaction.Commit();
+    const Transaction::Result committed = transaction.Commit();
     call.lsn = std::max(call.lsn, transaction.lsn());
     call.changes += transaction.changes();
-    call.backlog_full = result == Transaction::Result::kBacklogFull;
-    if (result == Transaction::Result::kDone) out.Encoded(answer);
-    if (result == Transaction::Result::kError) out.Error(transaction.error());
-  }
+    if (committed == Transaction::Result::kError) {
+      answer.clear();
+      writer.Error(transaction.error());
+    }
+    return committed;
+  });
+  call.backlog_full = result == Transaction::Result::kBacklogFull;
+  if (!call.backlog_full) out.Encoded(answer);
 }
 
 }  // namespace idem::server
