@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <shared_mutex>
 #include <string>
 #include <vector>
 
@@ -83,6 +84,7 @@ struct ServerContext {
   OpenedStore store;
   LoadingState loading;
   ScriptCache scripts;
+  std::shared_mutex transactions;  // see UntilNotBeaten
   const CommandTable* commands;
   int64_t started_boot_ms;
   std::string run_id;

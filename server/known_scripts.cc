@@ -11,7 +11,7 @@
 namespace idem::server {
 namespace {
 
-constexpr size_t kLongestText = 16 << 10;  // none of them comes near
+constexpr size_t kLongestText = 4 << 10;  // with room for comments; normal forms cost its square
 
 using ScriptsByForm = absl::flat_hash_map<std::string, const KnownScript*>;
 

@@ -1,106 +1,11 @@
 #include "server/lock_scripts.h"
 
-#include <algorithm>
-#include <optional>
-
-#include "absl/strings/str_cat.h"
-#include "server/commands/expiry.h"
-#include "server/error_texts.h"
-#include "server/text.h"
+#include "server/script_work.h"
 
 namespace idem::server {
 namespace {
 
 using Entry = Transaction::Entry;
-
-constexpr int64_t kNoKey = -2;  // as PTTL tells it
-
-// One script at work. After a fault its error is the answer, and nothing more is written.
-class Work {
- public:
-  Work(const ScriptInput& in, Transaction& transaction, RespWriter& out)
-      : in_(in), transaction_(transaction), out_(out) {}
-
-  std::string_view key(size_t i = 1) const { return in_.keys[i - 1]; }
-  std::string_view arg(size_t i) const { return in_.args[i - 1]; }
-  Arguments keys() const { return in_.keys; }
-  bool failed() const { return failed_; }
-
-  void Fail(std::string_view error) {
-    if (!failed_) out_.Error(error);
-    failed_ = true;
-  }
-
-  const Entry& LookAtAny(std::string_view key) { return transaction_.Look(key); }
-  // Where a value is needed: no record.
-  const Entry& Look(std::string_view key) {
-    const Entry& entry = LookAtAny(key);
-    if (entry.is_record()) Fail(kWrongType);
-    return entry;
-  }
-  bool Holds(std::string_view key, std::string_view value) { return Look(key).Holds(value); }
-
-  int64_t Integer(std::string_view text) {
-    const std::optional<int64_t> number = ParseInteger(text);
-    if (!number) Fail(kNotAnInteger);
-    return number.value_or(0);
-  }
-  // In milliseconds, for a SET that refuses what is not positive.
-  int64_t Ttl(std::string_view text, int64_t unit_ms, std::string_view command) {
-    int64_t ttl_ms = 0;
-    const bool too_long = __builtin_mul_overflow(Integer(text), unit_ms, &ttl_ms);
-    if (!failed_ && (too_long || ttl_ms <= 0)) Fail(InvalidExpireTime(command));
-    return std::min(ttl_ms, kLongestTtlMs);
-  }
-
-  void Set(std::string_view key, std::string_view value, int64_t ttl_ms) {
-    if (!failed_) transaction_.Put(key, value, ttl_ms);
-  }
-  void Delete(std::string_view key) {
-    if (!failed_) transaction_.Remove(key);
-  }
-  // A time that has passed deletes.
-  void Expire(std::string_view key, int64_t ttl_ms) {
-    if (ttl_ms <= 0) return Delete(key);
-    if (!failed_) transaction_.SetTtl(key, std::min(ttl_ms, kLongestTtlMs));
-  }
-  void SetNumber(std::string_view key, int64_t number) {
-    if (!failed_) transaction_.PutKeepingDeadline(key, absl::StrCat(number));
-  }
-
-  void Tell(int64_t number) {
-    if (!failed_) out_.Integer(number);
-  }
-  void TellTrueFalse(bool truth) {
-    if (failed_) return;
-    truth ? out_.Integer(1) : out_.Null();
-  }
-  void TellOkOrNull(bool ok) {
-    if (failed_) return;
-    ok ? out_.SimpleString("OK") : out_.Null();
-  }
-  void TellPair(int64_t first, int64_t second) {
-    if (failed_) return;
-    out_.Array(2);
-    out_.Integer(first);
-    out_.Integer(second);
-  }
-  void TellValueAndTtl(const Entry& entry) {
-    if (failed_) return;
-    out_.Array(2);
-    entry.absent() ? out_.Null() : out_.Bulk(entry.value);
-    out_.Integer(entry.absent() ? kNoKey : entry.ttl_ms);
-  }
-  void TellNull() {
-    if (!failed_) out_.Null();
-  }
-
- private:
-  const ScriptInput& in_;
-  Transaction& transaction_;
-  RespWriter& out_;
-  bool failed_ = false;
-};
 
 bool DeleteMine(Work& work) {
   const bool mine = work.Holds(work.key(), work.arg(1));
@@ -158,30 +63,6 @@ int64_t DeleteEach(Work& work, size_t value) {
 }
 
 int64_t CountOf(Work& work) { return static_cast<int64_t>(work.keys().size()); }
-
-// The counter and `by`; 0 is where there is none.
-int64_t Add(Work& work, int64_t by) {
-  const Entry& entry = work.Look(work.key());
-  int64_t sum = 0;
-  const int64_t old = entry.absent() ? 0 : work.Integer(entry.value);
-  if (__builtin_add_overflow(old, by, &sum)) {
-    work.Fail("ERR increment or decrement would overflow");
-  }
-  work.SetNumber(work.key(), sum);
-  return sum;
-}
-
-void CountFromFirst(Work& work, int64_t unit_ms) {
-  const int64_t count = Add(work, 1);
-  int64_t ttl_ms = 0;
-  if (count == 1) {
-    if (__builtin_mul_overflow(work.Integer(work.arg(1)), unit_ms, &ttl_ms)) {
-      work.Fail(InvalidExpireTime("expire"));
-    }
-    work.Expire(work.key(), ttl_ms);
-  }
-  work.Tell(count);
-}
 
 }  // namespace
 
@@ -243,7 +124,7 @@ void ExpireMsIfMineInTime(const ScriptInput& in, Transaction& transaction, RespW
   const Entry entry = work.Look(work.key());
   const int64_t least_ms = work.Integer(work.arg(2));
   const int64_t ttl_ms = work.Integer(work.arg(3));
-  if (entry.absent()) return work.TellPair(-1, kNoKey);
+  if (entry.absent()) return work.TellPair(-1, Work::kNoKeyTtl);
   if (entry.ttl_ms < least_ms) return work.TellPair(0, entry.ttl_ms);
   if (!entry.Holds(work.arg(1))) return work.TellPair(-1, entry.ttl_ms);
   work.Expire(work.key(), ttl_ms);
@@ -342,51 +223,6 @@ void RenewAllIfMineInDatabase(const ScriptInput& in, Transaction& transaction, R
 void DeleteThoseOfMineInDatabase(const ScriptInput& in, Transaction& transaction, RespWriter& out) {
   Work work(in, transaction, out);
   work.Tell(DeleteEach(work, 2));
-}
-
-// --- A counter in a window -----------------------------------------------------------------------
-
-void CountInWindow(const ScriptInput& in, Transaction& transaction, RespWriter& out) {
-  Work work(in, transaction, out);
-  const int64_t window_ms = work.Ttl(work.arg(2), 1000, "set");
-  if (work.Look(work.key()).absent()) work.Set(work.key(), "0", window_ms);
-  const int64_t count = Add(work, work.Integer(work.arg(1)));
-  int64_t left_ms = work.Look(work.key()).ttl_ms;
-  if (left_ms == Transaction::kNoDeadline) {
-    work.Expire(work.key(), window_ms);
-    left_ms = window_ms;
-  }
-  work.TellPair(count, left_ms);
-}
-
-void CountHit(const ScriptInput& in, Transaction& transaction, RespWriter& out) {
-  Work work(in, transaction, out);
-  const int64_t left_ms = work.Look(work.key()).ttl_ms;
-  if (left_ms > 0) return work.TellPair(Add(work, 1), left_ms);
-  const int64_t window_ms = work.Ttl(work.arg(1), 1, "set");
-  work.Set(work.key(), "1", window_ms);
-  work.TellPair(1, window_ms);
-}
-
-void CountHitOrBegin(const ScriptInput& in, Transaction& transaction, RespWriter& out) {
-  Work work(in, transaction, out);
-  const int64_t hits = Add(work, 1);
-  int64_t left_ms = work.Look(work.key()).ttl_ms;
-  if (left_ms <= 0 || work.arg(1) == "1") {
-    left_ms = work.Integer(work.arg(2));
-    work.Expire(work.key(), left_ms);
-  }
-  work.TellPair(hits, left_ms);
-}
-
-void CountFromFirstSeconds(const ScriptInput& in, Transaction& transaction, RespWriter& out) {
-  Work work(in, transaction, out);
-  CountFromFirst(work, 1000);
-}
-
-void CountFromFirstMs(const ScriptInput& in, Transaction& transaction, RespWriter& out) {
-  Work work(in, transaction, out);
-  CountFromFirst(work, 1);
 }
 
 }  // namespace idem::server

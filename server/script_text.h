@@ -10,7 +10,7 @@
 //
 // Nothing is executed, and a text that is no Lua at all has a normal form, too.
 //
-// Thread-safe: a pure function. The work is linear in the text, but for a small factor per alias.
+// Thread-safe: a pure function. At worst the work grows with the square of the text: bound that.
 #ifndef IDEM_SERVER_SCRIPT_TEXT_H_
 #define IDEM_SERVER_SCRIPT_TEXT_H_
 

@@ -1,6 +1,8 @@
 #include "server/transaction.h"
 
 #include <algorithm>
+#include <mutex>
+#include <shared_mutex>
 #include <utility>
 
 #include "server/error_texts.h"
@@ -241,21 +243,38 @@ Transaction::Result Transaction::ResultOf(const Request& request, const Reply& r
   return Result::kError;
 }
 
+Transaction::Result UntilNotBeaten(ServerContext& server,
+                                   absl::FunctionRef<Transaction::Result()> attempt) {
+  {
+    const std::shared_lock beside_others(server.transactions);
+    const Transaction::Result result = attempt();
+    if (result != Transaction::Result::kConflict) return result;
+  }
+  const std::unique_lock alone(server.transactions);
+  auto result = Transaction::Result::kConflict;
+  while (result == Transaction::Result::kConflict) result = attempt();
+  return result;
+}
+
 void RunTransaction(Call& call, RespWriter& out, TransactionBody body) {
   if (call.transaction != nullptr) return body(*call.transaction, out);
-  auto result = Transaction::Result::kConflict;
-  while (result == Transaction::Result::kConflict) {
+  OutputBuffer answer;
+  const auto result = UntilNotBeaten(call.server, [&] {
+    answer.Clear();
     Transaction transaction(*call.server.store);
-    OutputBuffer answer;
     RespWriter writer(&answer, out.version());
     body(transaction, writer);
-    result = transaction.Commit();
+    const Transaction::Result committed = transaction.Commit();
     call.lsn = std::max(call.lsn, transaction.lsn());
     call.changes += transaction.changes();
-    call.backlog_full = result == Transaction::Result::kBacklogFull;
-    if (result == Transaction::Result::kDone) out.Encoded(answer.view());
-    if (result == Transaction::Result::kError) out.Error(transaction.error());
-  }
+    if (committed == Transaction::Result::kError) {
+      answer.Clear();
+      writer.Error(transaction.error());
+    }
+    return committed;
+  });
+  call.backlog_full = result == Transaction::Result::kBacklogFull;
+  if (!call.backlog_full) out.Encoded(answer.view());
 }
 
 }  // namespace idem::server

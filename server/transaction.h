@@ -118,7 +118,13 @@ class Transaction {
   std::string error_;
 };
 
-// Runs `body` until nobody was faster, then gives its answer; within EXEC as a part of that.
+// Calls `attempt` until it is not beaten by somebody faster, and returns its result. After its
+// first defeat it has the other transactions of this server wait, so that a long one is not beaten
+// for ever by many short ones. Plain commands do not wait.
+Transaction::Result UntilNotBeaten(ServerContext& server,
+                                   absl::FunctionRef<Transaction::Result()> attempt);
+
+// Runs `body` until it is not beaten, then gives its answer; within EXEC as a part of that.
 // `body` may run several times: it keeps nothing between.
 using TransactionBody = absl::FunctionRef<void(Transaction&, RespWriter&)>;
 void RunTransaction(Call& call, RespWriter& out, TransactionBody body);

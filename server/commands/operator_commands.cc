@@ -1,6 +1,6 @@
-// What tools and monitors of Redis ask a server: ROLE, WAIT, LATENCY, SLOWLOG, FUNCTION, SHUTDOWN.
-// There are no replicas, no latency monitor, no slow log and no functions here; the answers say so
-// in Redis' own form.
+// What tools and monitors of Redis ask a server: ROLE, WAIT, LATENCY, SLOWLOG, FUNCTION, MODULE,
+// SHUTDOWN. There are no replicas, no latency monitor, no slow log, no functions and no modules
+// here; the answers say so in Redis' own form.
 #include <optional>
 
 #include "absl/strings/str_cat.h"
@@ -114,6 +114,12 @@ constexpr Command kCommands[] = {
     {"slowlog|reset", 2, kTools, kNone, nullptr, nullptr, TellOk, "server", "2.2.12", "",
      "Clear the slow log"},
     {"slowlog|help", 2, kAlways, kNone, nullptr, nullptr, RunHelp, "server", "6.2.0", "",
+     "Show the subcommands"},
+    {"module", -2, kContainer, kNone, nullptr, nullptr, nullptr, "server", "4.0.0", "",
+     "A container for module commands; there are no modules"},
+    {"module|list", 2, kTools, kNone, nullptr, nullptr, TellNothing, "server", "4.0.0", "",
+     "List all modules: none"},
+    {"module|help", 2, kAlways, kNone, nullptr, nullptr, RunHelp, "server", "5.0.0", "",
      "Show the subcommands"},
     {"function", -2, kContainer, kNone, nullptr, nullptr, nullptr, "scripting", "7.0.0", "",
      "A container for function commands; there are no functions"},

@@ -100,7 +100,6 @@ Transaction::Result TryQueue(Call& call, RespVersion version, OutputBuffer& answ
     return Transaction::Result::kDone;
   }
   out.Array(session.queue->commands().size());
-  auto result = Transaction::Result::kDone;
   for (const CommandQueue::Queued& queued : session.queue->commands()) {
     RunQueued(queued, call, transaction, out);
     if (answer.size() > CommandBatch::kAnswerBytes) {
@@ -109,7 +108,7 @@ Transaction::Result TryQueue(Call& call, RespVersion version, OutputBuffer& answ
       return Transaction::Result::kDone;
     }
   }
-  result = transaction.Commit();
+  const Transaction::Result result = transaction.Commit();
   call.lsn = std::max(call.lsn, transaction.lsn());
   call.changes += transaction.changes();
   if (result == Transaction::Result::kError) {
@@ -127,11 +126,10 @@ void RunExec(Call& call, RespWriter& out) {
     return out.Error(kAborted);
   }
   OutputBuffer answer;
-  auto result = Transaction::Result::kConflict;
-  while (result == Transaction::Result::kConflict) {
+  const auto result = UntilNotBeaten(call.server, [&] {
     answer.Clear();
-    result = TryQueue(call, out.version(), answer);
-  }
+    return TryQueue(call, out.version(), answer);
+  });
   call.backlog_full = result == Transaction::Result::kBacklogFull;
   if (call.backlog_full) return;
   EndTransaction(session);

@@ -104,7 +104,7 @@ class ComparisonTest(ServersTest):
                    "SLOWLOG GET 1", "SLOWLOG GET -1", "SLOWLOG GET abc", "SLOWLOG GET -2",
                    "SLOWLOG WAT", "SLOWLOG", "SLOWLOG LEN 1", "FUNCTION FLUSH", "FUNCTION FLUSH SYNC",
                    "FUNCTION FLUSH WAT", "FUNCTION FLUSH SYNC SYNC", "FUNCTION LIST", "FUNCTION WAT",
-                   "FUNCTION", "SHUTDOWN WAT", "SHUTDOWN ABORT", "SHUTDOWN SAVE NOSAVE", "TIME a",
+                   "FUNCTION", "MODULE LIST", "MODULE WAT", "SHUTDOWN WAT", "SHUTDOWN ABORT", "SHUTDOWN SAVE NOSAVE", "TIME a",
                    "PING", "PING a", "PING a b", "ECHO a", "ECHO", "SELECT 0", "SELECT abc",
                    "SELECT 99999999999", "CLIENT GETNAME", "CLIENT SETNAME a\nb", "CLIENT WAT",
                    "WAT", "WAT a b", "HELLO 4", "HELLO abc", "AUTH x", "RESET a")
