@@ -3,8 +3,8 @@
 
 #include <shared_mutex>
 #include <string>
-#include <thread>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "gtest/gtest.h"
