@@ -1,48 +1,17 @@
 #include "store/core.h"
 
 #include <algorithm>
-#include <array>
 #include <thread>
 
-#include "absl/cleanup/cleanup.h"
-#include "base/check.h"
 #include "log/file_log.h"
 #include "log/memory_log.h"
-#include "log/record.h"
 #include "store/loader.h"
 #include "store/open_options.h"
 
 namespace idem::engine {
 namespace {
 
-// Requests that share one reservation of log room, and one look at the clock.
-constexpr size_t kBatch = 64;
 constexpr size_t kScanMax = 1000;
-// Requests whose misses of the cache overlap: as many as a core has in flight, and a few.
-constexpr size_t kTogether = 16;
-
-bool MayChange(const Request& request) { return request.op != Op::kGet; }
-
-// Whether the request's value may become the value of an entry.
-bool KeepsValue(const Request& request, const RequestDefaults& defaults) {
-  switch (request.op) {
-    case Op::kComplete:
-    case Op::kResolve:
-    case Op::kPut:
-      return request.value.size() <= defaults.response_bytes_max;
-    case Op::kFail:
-      return request.final && request.value.size() <= defaults.response_bytes_max;
-    default:
-      return false;
-  }
-}
-
-// The largest value of a record that this request can make, unless it sets the deadline of a
-// register whose value is larger.
-size_t ValueRoom(const Request& request, const RequestDefaults& defaults) {
-  const size_t value_bytes = KeepsValue(request, defaults) ? request.value.size() : 0;
-  return std::max(value_bytes, kInlineValueBytesMax);
-}
 
 int64_t GraceMs(const Options& options) {
   return options.restart_grace_ms == -1 ? options.default_lease_ms : options.restart_grace_ms;
@@ -119,151 +88,6 @@ Moment Core::MomentFor(std::span<const Request> requests) const {
   moment.defaults = &defaults_;
   moment.secret = &secret_;
   return moment;
-}
-
-void Core::RefillPages(size_t requests) {
-  if (pool_.Refill(requests)) housekeeper_->Wake();
-}
-
-Stripe& Core::Prepare(const Request& request, Log::Room room, engine::Call& call) {
-  call.request = &request;
-  call.key = StoredKey(request.key);
-  const uint64_t hash = HashOf(call.key);
-  call.place = Table::PlaceOf(static_cast<uint32_t>(hash));
-  call.room = room;
-  call.value_room = ValueRoom(request, defaults_);
-  if (request.value.size() > kInlineValueBytesMax && KeepsValue(request, defaults_)) {
-    call.body = BodyRef(Body::New(request.value));
-  }
-  return StripeOf(hash);
-}
-
-size_t Core::RoomFor(std::span<const Request> requests) const {
-  size_t bytes = 0;
-  for (const Request& request : requests) {
-    if (!MayChange(request)) continue;
-    bytes += MaxRecordBytes(request.key.size(), ValueRoom(request, defaults_));
-  }
-  return bytes;
-}
-
-size_t Core::Execute(std::span<const Request> requests, std::span<Reply> replies,
-                     Store::CommitBy by) {
-  const size_t done = ExecuteAppending(requests, replies);
-  if (by == Store::CommitBy::kCaller) return done;
-  const auto changed = [](const Reply& reply) { return reply.changed; };
-  if (std::any_of(replies.begin(), replies.begin() + static_cast<ptrdiff_t>(done), changed)) {
-    log_->RequestCommit();
-  }
-  return done;
-}
-
-// Batch by batch; one by one where the log has little room.
-size_t Core::ExecuteAppending(std::span<const Request> requests, std::span<Reply> replies) {
-  size_t done = 0;
-  size_t batch_max = kBatch;
-  while (done < requests.size()) {
-    const auto batch = requests.subspan(done, std::min(batch_max, requests.size() - done));
-    const size_t bytes = RoomFor(batch);
-    const Log::Room room = bytes == 0 ? Log::Room::kGranted : log_->Reserve(bytes);
-    if (room != Log::Room::kGranted && batch.size() > 1) {
-      batch_max = 1;
-      continue;
-    }
-    if (room == Log::Room::kBacklogFull) break;
-    const size_t executed = ExecuteBatch(batch, replies.subspan(done, batch.size()), room);
-    if (bytes != 0 && room == Log::Room::kGranted) log_->Release(bytes);
-    done += executed;
-    if (executed == batch.size()) continue;
-    if (executed > 0 || batch.size() == 1) break;
-    batch_max = 1;  // what the others set aside must not stand in the way of a large one
-  }
-  return done;
-}
-
-size_t Core::ExecuteBatch(std::span<const Request> requests, std::span<Reply> replies,
-                          Log::Room room) {
-  const Moment moment = MomentFor(requests);
-  RefillPages(requests.size());
-  if (requests.size() > 1) {
-    size_t done = 0;
-    while (done < requests.size()) {
-      const size_t together = std::min(kTogether, requests.size() - done);
-      const size_t executed = ExecuteTogether(requests.subspan(done, together),
-                                              replies.subspan(done, together), room, moment);
-      done += executed;
-      if (executed < together) break;
-    }
-    return done;
-  }
-  Started started;
-  Start(requests[0], room, replies[0], started);
-  return ExecuteOne(started, moment, replies[0]) ? 1 : 0;
-}
-
-// In three rounds over all, so that the misses of the cache overlap: first the lines of the table
-// are fetched, then the entries that these lead to, and then all is there.
-size_t Core::ExecuteTogether(std::span<const Request> requests, std::span<Reply> replies,
-                             Log::Room room, const Moment& moment) {
-  std::array<Started, kTogether> started;
-  const size_t count = requests.size();
-  for (size_t i = 0; i < count; ++i) Start(requests[i], room, replies[i], started[i]);
-  for (size_t i = 0; i < count; ++i) {
-    if (started[i].stripe != nullptr) started[i].stripe->PrefetchEntry(started[i].call.place);
-  }
-  for (size_t i = 0; i < count; ++i) {
-    if (!ExecuteOne(started[i], moment, replies[i])) return i;
-  }
-  return count;
-}
-
-void Core::Start(const Request& request, Log::Room room, Reply& reply, Started& started) {
-  Renew(reply);
-  if (const char* why = WhyInvalid(request, defaults_)) {
-    reply.outcome = Outcome::kInvalid;
-    reply.error = why;
-    return;
-  }
-  started.stripe = &Prepare(request, room, started.call);
-  started.stripe->PrefetchSlot(started.call.place);
-}
-
-bool Core::ExecuteOne(Started& started, const Moment& moment, Reply& reply) {
-  if (started.stripe == nullptr) return true;
-  return started.stripe->Execute(started.call, moment, reply) ||
-         ExecuteLarge(started, moment, reply);
-}
-
-// Once more, with room for the value that stands there; others may make it longer meanwhile.
-bool Core::ExecuteLarge(Started& started, const Moment& moment, Reply& reply) {
-  engine::Call& call = started.call;
-  for (bool done = false; !done;) {
-    const size_t bytes = MaxRecordBytes(call.request->key.size(), call.value_room);
-    call.room = log_->Reserve(bytes);
-    if (call.room == Log::Room::kBacklogFull) return false;
-    reply = Reply{};
-    done = started.stripe->Execute(call, moment, reply);
-    if (call.room == Log::Room::kGranted) log_->Release(bytes);
-  }
-  return true;
-}
-
-absl::Status Core::Call(std::span<const Request> requests, std::span<Reply> replies) {
-  Lsn lsn = 0;
-  bool unwaited = false;
-  for (size_t done = 0; done < requests.size();) {
-    const size_t executed = ExecuteAppending(requests.subspan(done), replies.subspan(done));
-    for (size_t i = done; i < done + executed; ++i) {
-      lsn = std::max(lsn, replies[i].lsn);
-      unwaited |= requests[i].nowait && replies[i].changed;
-    }
-    done += executed;
-    if (done == requests.size()) break;
-    absl::Status status = log_->WaitCommitted(log_->committed() + 1);
-    if (!status.ok()) return status;
-  }
-  if (unwaited) log_->RequestCommit();
-  return log_->WaitCommitted(lsn);
 }
 
 uint64_t Core::Scan(uint64_t cursor, size_t count,

@@ -29,7 +29,7 @@
 // Costs: Find touches one line in nearly all cases, kProbes at most. Insert the same, and seldom up
 // to kReach. The largest
 // pieces of work under a stripe's lock: a split moves at most 2304 slots (one page), a merge 921,
-// and the directory doubles now and then (12 bytes a segment). 7.1 bytes a slot, some 11 an entry.
+// and the directory doubles now and then (16 bytes an entry). 7.1 bytes a slot, some 11 an entry.
 //
 // Extendible hashing: Fagin et al. 1979. Hopping: Herlihy, Shavit, Tzafrir, "Hopscotch Hashing"
 // (DISC 2008). Overflow counts: F14 (Meta's Folly).

@@ -149,7 +149,7 @@ TEST(TimingWheelTest, PastItemsAddedWhileDeliveringComeOneTickLater) {
 TEST(TimingWheelTest, MarksTellItemsOfOneNameApart) {
   CheckedWheel wheel(kFar + 5);
   std::set<uint16_t> marks;
-  for (const uint64_t ahead : {1, 30, 100, 3000, 5000, 300'000, 20'000'000}) {
+  for (const uint64_t ahead : {1u, 30u, 100u, 3000u, 5000u, 300'000u, 20'000'000u}) {
     EXPECT_TRUE(marks.insert(wheel.AddAs(7, kFar + 5 + ahead)).second);
   }
   wheel.Forget(7);
