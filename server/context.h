@@ -13,11 +13,11 @@
 #include <string>
 #include <vector>
 
-#include "absl/synchronization/mutex.h"
 #include "idem/store.h"
 #include "server/command_queue.h"
 #include "server/options.h"
 #include "server/script_cache.h"
+#include "server/transaction_gate.h"
 
 namespace idem::server {
 
@@ -84,7 +84,7 @@ struct ServerContext {
   OpenedStore store;
   LoadingState loading;
   ScriptCache scripts;
-  absl::Mutex transactions;  // see UntilNotBeaten
+  TransactionGate transactions;
   const CommandTable* commands;
   int64_t started_boot_ms;
   std::string run_id;

@@ -9,12 +9,11 @@
 
 #include <atomic>
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <string_view>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
-#include "absl/synchronization/mutex.h"
 
 namespace idem::server {
 
@@ -34,8 +33,8 @@ class ScriptCache {
   uint64_t unknown() const { return unknown_.load(std::memory_order_relaxed); }
 
  private:
-  mutable absl::Mutex mutex_;
-  absl::flat_hash_map<std::string, const KnownScript*> scripts_ ABSL_GUARDED_BY(mutex_);
+  mutable std::mutex mutex_;
+  absl::flat_hash_map<std::string, const KnownScript*> scripts_;  // under mutex_
   std::atomic<uint64_t> unknown_{0};
 };
 

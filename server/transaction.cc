@@ -241,31 +241,11 @@ Transaction::Result Transaction::ResultOf(const Request& request, const Reply& r
   return Result::kError;
 }
 
-namespace {
-
-// Which way is decided at run time: the analysis cannot follow.
-class Turn {
- public:
-  Turn(absl::Mutex& mutex, bool alone) ABSL_NO_THREAD_SAFETY_ANALYSIS : mutex_(mutex),
-                                                                        alone_(alone) {
-    alone ? mutex.Lock() : mutex.ReaderLock();
-  }
-  ~Turn() ABSL_NO_THREAD_SAFETY_ANALYSIS { alone_ ? mutex_.Unlock() : mutex_.ReaderUnlock(); }
-  Turn(const Turn&) = delete;
-  Turn& operator=(const Turn&) = delete;
-
- private:
-  absl::Mutex& mutex_;
-  const bool alone_;
-};
-
-}  // namespace
-
 Transaction::Result UntilNotBeaten(ServerContext& server,
                                    absl::FunctionRef<Transaction::Result()> attempt) {
   auto result = Transaction::Result::kConflict;
   for (bool beaten = false; result == Transaction::Result::kConflict; beaten = true) {
-    const Turn turn(server.transactions, beaten);
+    const TransactionGate::Turn turn(server.transactions, beaten);
     result = attempt();
   }
   return result;
