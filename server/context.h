@@ -10,7 +10,6 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <shared_mutex>
 #include <string>
 #include <vector>
 
@@ -18,6 +17,7 @@
 #include "server/command_queue.h"
 #include "server/options.h"
 #include "server/script_cache.h"
+#include "server/transaction_gate.h"
 
 namespace idem::server {
 
@@ -84,7 +84,7 @@ struct ServerContext {
   OpenedStore store;
   LoadingState loading;
   ScriptCache scripts;
-  std::shared_mutex transactions;  // see UntilNotBeaten
+  TransactionGate transactions;
   const CommandTable* commands;
   int64_t started_boot_ms;
   std::string run_id;

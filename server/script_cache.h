@@ -34,7 +34,7 @@ class ScriptCache {
 
  private:
   mutable std::mutex mutex_;
-  absl::flat_hash_map<std::string, const KnownScript*> scripts_;  // under the mutex
+  absl::flat_hash_map<std::string, const KnownScript*> scripts_;  // under mutex_
   std::atomic<uint64_t> unknown_{0};
 };
 

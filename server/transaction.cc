@@ -1,8 +1,6 @@
 #include "server/transaction.h"
 
 #include <algorithm>
-#include <mutex>
-#include <shared_mutex>
 #include <utility>
 
 #include "server/error_texts.h"
@@ -245,14 +243,11 @@ Transaction::Result Transaction::ResultOf(const Request& request, const Reply& r
 
 Transaction::Result UntilNotBeaten(ServerContext& server,
                                    absl::FunctionRef<Transaction::Result()> attempt) {
-  {
-    const std::shared_lock beside_others(server.transactions);
-    const Transaction::Result result = attempt();
-    if (result != Transaction::Result::kConflict) return result;
-  }
-  const std::unique_lock alone(server.transactions);
   auto result = Transaction::Result::kConflict;
-  while (result == Transaction::Result::kConflict) result = attempt();
+  for (bool beaten = false; result == Transaction::Result::kConflict; beaten = true) {
+    const TransactionGate::Turn turn(server.transactions, beaten);
+    result = attempt();
+  }
   return result;
 }
 
