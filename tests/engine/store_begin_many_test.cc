@@ -47,7 +47,7 @@ TEST_F(StoreBeginManyTest, AnswersEachInItsPlace) {
 
 TEST_F(StoreBeginManyTest, TakesAnyNumber) {
   Open();
-  for (const size_t count : {0, 1, 15, 16, 17, 63, 64, 65, 200}) {
+  for (const size_t count : {0u, 1u, 15u, 16u, 17u, 63u, 64u, 65u, 200u}) {
     std::vector<std::string> keys;
     for (size_t i = 0; i < count; ++i) keys.push_back(std::to_string(count * 1000 + i));
     std::vector<BeginCall> calls;
@@ -69,7 +69,7 @@ TEST_F(StoreBeginManyTest, ReturnsWhenAllIsCommitted) {
   Open();
   EXPECT_TRUE(Is<Claim>(BeginMany({{.key = "a"}, {.key = "b"}})[1]));
   EXPECT_EQ(store_->synced(), 2u);
-  files.CutPower();
+  files.Crash();
   store_.reset();
   Open();
   for (const auto& answer : BeginMany({{.key = "a"}, {.key = "b"}})) EXPECT_TRUE(Is<Busy>(answer));
