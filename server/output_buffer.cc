@@ -11,18 +11,18 @@ constexpr size_t kLeastBytes = 4096;
 constexpr size_t kKeptBlockBytes = 64 << 10;
 constexpr size_t kKeptBytes = 4 << 20;  // in all
 
-Block Allocate(size_t bytes) { return {std::make_unique_for_overwrite<char[]>(bytes), bytes}; }
+void Allocate(size_t bytes, Block& block) {
+  block.bytes = std::make_unique_for_overwrite<char[]>(bytes);
+  block.capacity = bytes;
+}
 
 }  // namespace
 
-Block BufferPool::Lend(size_t bytes) {
-  if (blocks_.empty() || blocks_.back().capacity < bytes) {
-    return Allocate(bytes);
-  }
-  Block block = std::move(blocks_.back());
+void BufferPool::Lend(size_t bytes, Block& block) {
+  if (blocks_.empty() || blocks_.back().capacity < bytes) return Allocate(bytes, block);
+  block = std::move(blocks_.back());
   blocks_.pop_back();
   kept_bytes_ -= block.capacity;
-  return block;
 }
 
 void BufferPool::TakeBack(Block block) {
@@ -49,7 +49,8 @@ void OutputBuffer::Clear() {
 
 void OutputBuffer::Grow(size_t bytes) {
   const size_t wanted = std::max({size_ + bytes, 2 * block_.capacity, kLeastBytes});
-  Block larger = pool_ != nullptr ? pool_->Lend(wanted) : Allocate(wanted);
+  Block larger;
+  pool_ != nullptr ? pool_->Lend(wanted, larger) : Allocate(wanted, larger);
   if (size_ > 0) std::memcpy(larger.bytes.get(), block_.bytes.get(), size_);
   std::swap(block_, larger);
   GiveBack(std::move(larger));

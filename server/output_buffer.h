@@ -29,8 +29,8 @@ class BufferPool {
   BufferPool(const BufferPool&) = delete;
   BufferPool& operator=(const BufferPool&) = delete;
 
-  // A block of at least `bytes`; the one that came back last, if it is large enough.
-  Block Lend(size_t bytes);
+  // Makes `block` one of at least `bytes`; the one that came back last, if it is large enough.
+  void Lend(size_t bytes, Block& block);
   // Keeps it, unless it is unusually large or there are many.
   void TakeBack(Block block);
 

@@ -70,7 +70,9 @@ TEST_F(StoreBeginManyTest, ReturnsWhenAllIsCommitted) {
   EXPECT_TRUE(Is<Claim>(BeginMany({{.key = "a"}, {.key = "b"}})[1]));
   EXPECT_EQ(store_->synced(), 2u);
   files.Crash();
+  files.FailCall(1, absl::UnavailableError("no power"), /*keep_failing=*/true);
   store_.reset();
+  files.FailCall(0, absl::OkStatus());
   Open();
   for (const auto& answer : BeginMany({{.key = "a"}, {.key = "b"}})) EXPECT_TRUE(Is<Busy>(answer));
   store_.reset();
