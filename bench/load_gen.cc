@@ -119,13 +119,15 @@ void PrintJson(const LoadResult& result, const Effort& before) {
   std::printf(
       "{\"operations\": %llu, \"measured_operations\": %llu, \"seconds\": %.6f, "
       "\"operations_per_second\": %.1f, \"p50_us\": %.1f, \"p99_us\": %.1f, \"p99_9_us\": %.1f, "
-      "\"max_us\": %.1f, \"elapsed_seconds\": %.6f, \"client_cpu_seconds\": %.6f, \"wrong\": %llu, "
+      "\"p99_99_us\": %.1f, \"max_us\": %.1f, \"elapsed_seconds\": %.6f, \"client_cpu_seconds\": "
+      "%.6f, \"wrong\": %llu, "
       "\"unanswered\": %llu, \"first_wrong\": \"%s\"}\n",
       static_cast<unsigned long long>(result.operations),
       static_cast<unsigned long long>(result.measured_operations), result.measured_seconds,
       static_cast<double>(result.measured_operations) / result.measured_seconds, us(50), us(99),
-      us(99.9), static_cast<double>(latencies.max()) / 1e3, (now.elapsed - before.elapsed).count(),
-      now.cpu_seconds - before.cpu_seconds, static_cast<unsigned long long>(result.wrong),
+      us(99.9), us(99.99), static_cast<double>(latencies.max()) / 1e3,
+      (now.elapsed - before.elapsed).count(), now.cpu_seconds - before.cpu_seconds,
+      static_cast<unsigned long long>(result.wrong),
       static_cast<unsigned long long>(result.unanswered), Printable(result.first_wrong).c_str());
 }
 

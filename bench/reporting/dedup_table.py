@@ -5,8 +5,10 @@ Every table has a process of its own, and only one is there at a time: 20 M entr
 
 import dataclasses
 import os
+import re
 
-from reporting import expiry_storm, plots, table_figures, table_memory, table_runs
+from reporting import (expiry_storm, lock_holds, plots, server_growth, table_figures, table_memory,
+                       table_runs)
 from reporting.figures import count, median
 from reporting.table_runs import Setup, side_by_side
 
@@ -20,18 +22,23 @@ class Effort:
     disk_sizes: tuple  # of the peers on disk: filling them takes long
     stripes: tuple
     memory_keys: int
+    stripe_keys: int
+    growing_keys: int
     storm_staying: int
     storm_expiring: int
     storm_seconds: float
+    only: str = ""  # a regular expression: the parts that are measured
 
 
 NAME = "table"
 QUICK = Effort(rounds=3, seconds=0.1, fresh_keys=20_000, sizes=(1_000_000,),
                disk_sizes=(1_000_000,), stripes=(1, 16, 64, 256), memory_keys=500_000,
-               storm_staying=300_000, storm_expiring=600_000, storm_seconds=1)
+               stripe_keys=100_000, growing_keys=500_000, storm_staying=300_000,
+               storm_expiring=600_000, storm_seconds=1)
 FULL = Effort(rounds=5, seconds=0.5, fresh_keys=100_000,
               sizes=(100_000, 1_000_000, 5_000_000, 20_000_000), disk_sizes=(1_000_000, 20_000_000),
-              stripes=(1, 4, 16, 64, 256), memory_keys=2_000_000, storm_staying=1_000_000,
+              stripes=(1, 4, 16, 64, 256), memory_keys=2_000_000,
+              stripe_keys=312_500, growing_keys=10_000_000, storm_staying=1_000_000,
               storm_expiring=2_000_000, storm_seconds=2)
 CONTENTION_KEYS = 1_000_000
 PHASES = ",".join(side_by_side(operation, threads) for threads in (1, 2)
@@ -69,55 +76,98 @@ def contention(effort, available, scratch):
             "hot key": table_runs.in_turns(hot, effort.rounds, scratch)}
 
 
+def growth_by_claims(effort, scratch):
+    claims = Setup("Idem, claims", "idem", (("keys", max(effort.sizes)), ("only_claims", True)))
+    return table_runs.in_turns([claims], effort.rounds, scratch)
+
+
 def run(effort, scratch, say):
     allowed = sorted(os.sched_getaffinity(0))
     cores = allowed[-1], allowed[-2 if len(allowed) > 1 else -1]
     available = table_runs.available()
+    parts = {
+        "operations": lambda: operations(effort, available, scratch, say),
+        "claims": lambda: growth_by_claims(effort, scratch),
+        "contention": lambda: contention(effort, available, scratch),
+        "memory": lambda: table_memory.measure(effort.memory_keys, available, cores, scratch),
+        "holds": lambda: lock_holds.measure(effort),
+        "growing": lambda: server_growth.measure(effort, cores, scratch),
+        "storm": lambda: expiry_storm.measure(effort, cores, scratch),
+    }
     results = {"effort": dataclasses.asdict(effort),
                "left out": [title for name, title in table_runs.TITLES.items()
                             if name not in available]}
-    results["operations"] = operations(effort, available, scratch, say)
-    say("table: growth by claims")
-    claims = Setup("Idem, claims", "idem", (("keys", max(effort.sizes)), ("only_claims", True)))
-    results["growth by claims"] = table_runs.in_turns([claims], effort.rounds, scratch)
-    say("table: contention")
-    results["contention"] = contention(effort, available, scratch)
-    say("table: bytes of an entry")
-    results["memory"] = table_memory.measure(effort.memory_keys, available, cores, scratch)
-    say("table: many records expire at once")
-    results["storm"] = expiry_storm.measure(effort, cores, scratch)
+    for name, measure in parts.items():
+        if re.search(effort.only, name):
+            say(f"table: {name}")
+            results[name] = measure()
     return results
 
 
 def growth_of(results):
     """The runs of the largest size that time single calls."""
-    largest = results["operations"][max(results["operations"])]
-    return {**results["growth by claims"],
+    by_size_of_table = results.get("operations", {})
+    largest = by_size_of_table[max(by_size_of_table)] if by_size_of_table else {}
+    return {**results.get("claims", {}),
             **{name: runs for name, runs in largest.items() if name in table_runs.IN_MEMORY}}
 
 
+def of_operations(effort, by_size_of_table):
+    del effort
+    for keys, by_table in by_size_of_table.items():
+        yield f"{count(keys)} resident, 36-byte keys, 100-byte responses"
+        yield table_figures.operations(by_table)
+
+
+def of_contention(effort, results):
+    del effort
+    yield f"Threads and stripes, Idem, {count(CONTENTION_KEYS)} resident"
+    yield table_figures.scaling(results["stripes"])
+    yield "One hot key: lookups of evenly chosen keys on one thread, while another reads"
+    yield table_figures.hot_key(results["hot key"])
+
+
+def of_memory(effort, results):
+    yield f"Bytes of an entry, {count(effort['memory_keys'])} of them"
+    yield table_memory.rows(results)
+
+
+def of_holds(effort, results):
+    yield f"Holds of a lock, one stripe of {count(effort['stripe_keys'])} keys"
+    yield lock_holds.rows(results)
+
+
+def of_growing(effort, results):
+    yield f"Servers growing to {count(effort['growing_keys'])}, eight SET at a time"
+    yield server_growth.rows(results)
+
+
+def of_storm(effort, results):
+    yield (f"{count(effort['storm_expiring'])} expire beside {count(effort['storm_staying'])}, "
+           f"GET at {expiry_storm.RATE // 1000} k/s")
+    yield expiry_storm.rows(results)
+
+
+# Each gives a heading and a table in turn.
+DOCUMENTS = {"operations": of_operations, "contention": of_contention, "memory": of_memory,
+             "holds": of_holds, "growing": of_growing, "storm": of_storm}
+
+
 def document(results):
-    effort = results["effort"]
     parts = []
     if results["left out"]:
         parts.append("Not measured, for its library was not there: " +
                      ", ".join(results["left out"]) + ".")
-    for keys, by_table in results["operations"].items():
-        parts += [f"## {count(keys)} resident, 36-byte keys, 100-byte responses",
-                  table_figures.operations(by_table)]
-    storm = f"{count(effort['storm_expiring'])} expire beside {count(effort['storm_staying'])}"
-    parts += [
-        f"## Single calls while growing to {count(max(results['operations']))}",
-        "Idem's row without a remark is claim and completion in one. What was preempted is told "
-        "apart, but for what the hypervisor stole.",
-        table_figures.growth(growth_of(results)),
-        f"## Threads and stripes, Idem, {count(CONTENTION_KEYS)} resident",
-        table_figures.scaling(results["contention"]["stripes"]),
-        "Lookups of evenly chosen keys on one thread, while another reads:",
-        table_figures.hot_key(results["contention"]["hot key"]),
-        f"## Bytes of an entry, {count(effort['memory_keys'])} of them",
-        table_memory.rows(results["memory"]),
-        f"## {storm}, GET at {expiry_storm.RATE // 1000} k/s", expiry_storm.rows(results["storm"])]
+    for name, document_part in DOCUMENTS.items():
+        if name in results:
+            lines = list(document_part(results["effort"], results[name]))
+            parts += [("## " + line if number % 2 == 0 else line)
+                      for number, line in enumerate(lines)]
+    growing = growth_of(results)
+    if growing:
+        parts += [f"## Single calls while growing to {count(max(results['effort']['sizes']))}",
+                  "Idem's row without a remark is claim and completion in one. What was preempted "
+                  "is told apart, but for what the hypervisor stole.", table_figures.growth(growing)]
     return "\n\n".join(parts)
 
 
@@ -167,20 +217,25 @@ def draw(results, folder):
         path = os.path.join(folder, f"{NAME}-{name}.svg")
         kind(path, title, *arguments, **more)
         shown.append(plots.link(path, title))
-    for operation, title in table_figures.OPERATIONS.items():
-        for batch in (1, 16):
-            plot(plots.lines, f"{operation}-{batch}", f"{title}, {batch} a call",
-                 by_size(results, operation, batch), "keys resident", "ns a key")
-    for key, title in (("p50_ns", "p50"), ("p99_9_ns", "p99.9"), ("p99_99_ns", "p99.99"),
-                       ("max_ns", "slowest")):
-        plot(plots.lines, f"growth-{title}", f"single calls while growing: {title}",
-             while_growing(results, key), "keys in the table", "us", log="y")
-    plot(plots.bars, "memory", "resident bytes of an entry", memory_bars(results),
-         ("100-byte response", "16-byte response"), "bytes")
-    plot(plots.bars, "expiry", "GET while many records expire", storm_bars(results),
-         ("p50", "p99", "slowest"), "ms", log=True)
+    if "operations" in results:
+        for operation, title in table_figures.OPERATIONS.items():
+            for batch in (1, 16):
+                plot(plots.lines, f"{operation}-{batch}", f"{title}, {batch} a call",
+                     by_size(results, operation, batch), "keys resident", "ns a key")
+    if growth_of(results):
+        for key, title in (("p50_ns", "p50"), ("p99_9_ns", "p99.9"), ("p99_99_ns", "p99.99"),
+                           ("max_ns", "slowest")):
+            plot(plots.lines, f"growth-{title}", f"single calls while growing: {title}",
+                 while_growing(results, key), "keys in the table", "us", log="y")
+    if "memory" in results:
+        plot(plots.bars, "memory", "resident bytes of an entry", memory_bars(results),
+             ("100-byte response", "16-byte response"), "bytes")
+    if "storm" in results:
+        plot(plots.bars, "expiry", "GET while many records expire", storm_bars(results),
+             ("p50", "p99", "slowest"), "ms", log=True)
     return "## Plots\n\n" + "\n\n".join(shown)
 
 
 def faults(results):
-    return expiry_storm.faults(results["storm"])
+    yield from expiry_storm.faults(results.get("storm", {}))
+    yield from server_growth.faults(results.get("growing", {}))

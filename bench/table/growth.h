@@ -1,9 +1,7 @@
 // Fills a table from nothing and looks at every single call meanwhile: who stops the world to grow
 // is seen in the worst ones.
 //
-// The system may take the core away in the middle of a call. It tells how often it did: each
-// involuntary switch is charged to the slowest calls of the block of 128 in which it happened, and
-// these are counted apart as preempted. What the hypervisor steals it tells only in sum.
+// Calls in which the system took the core away are told apart (call_times.h), by blocks of 128.
 #ifndef IDEM_BENCH_TABLE_GROWTH_H_
 #define IDEM_BENCH_TABLE_GROWTH_H_
 
@@ -13,6 +11,7 @@
 
 #include "bench/key_space.h"
 #include "bench/latency_histogram.h"
+#include "bench/table/call_times.h"
 #include "bench/table/table.h"
 
 namespace idem::bench {
@@ -24,23 +23,14 @@ struct GrowthShape {
   const ResponseShape* shape;  // of the responses
 };
 
-struct Slowest {
-  int64_t ns = 0;
-  uint64_t at = 0;  // keys in the table
-};
-
 struct Growth {
   static constexpr size_t kWindows = 20;
 
   double ns_per_key = 0;
   double rss_bytes_per_key = 0;           // by which the process has grown
   std::vector<LatencyHistogram> windows;  // calls in the order of time, preempted ones left out
-  LatencyHistogram undisturbed;           // all of them together
-  LatencyHistogram all;
-  Slowest slowest;  // undisturbed
-  Slowest slowest_preempted;
-  uint64_t switches = 0;  // involuntary
-  double stolen_ms = 0;   // by the hypervisor, from all cores
+  CallTimes calls;                        // beside each how many keys were in the table
+  double stolen_ms = 0;                   // by the hypervisor, from all cores
 };
 
 Growth Grow(Table* table, const GrowthShape& shape);

@@ -52,7 +52,7 @@ std::string JsonOf(const LatencyHistogram& latencies) {
       ", \"p99_99_ns\": ", latencies.Percentile(99.99), ", \"max_ns\": ", latencies.max(), "}");
 }
 
-std::string JsonOf(const Slowest& call) {
+std::string JsonOf(const SlowCall& call) {
   return absl::StrCat("{\"ns\": ", call.ns, ", \"at\": ", call.at, "}");
 }
 
@@ -68,10 +68,10 @@ std::string JsonList(const Range& range) {
 std::string JsonOf(const Growth& growth) {
   return absl::StrCat(
       "{\"ns_per_key\": ", growth.ns_per_key, ", \"rss_bytes_per_key\": ", growth.rss_bytes_per_key,
-      ", \"undisturbed\": ", JsonOf(growth.undisturbed), ", \"all\": ", JsonOf(growth.all),
-      ", \"switches\": ", growth.switches, ", \"stolen_ms\": ", growth.stolen_ms,
-      ", \"slowest\": ", JsonOf(growth.slowest),
-      ", \"slowest_preempted\": ", JsonOf(growth.slowest_preempted),
+      ", \"undisturbed\": ", JsonOf(growth.calls.undisturbed()),
+      ", \"all\": ", JsonOf(growth.calls.all()), ", \"switches\": ", growth.calls.switches(),
+      ", \"stolen_ms\": ", growth.stolen_ms, ", \"slowest\": ", JsonOf(growth.calls.slowest()),
+      ", \"slowest_preempted\": ", JsonOf(growth.calls.slowest_preempted()),
       ",\n\"windows\": ", JsonList(growth.windows), "}");
 }
 

@@ -24,6 +24,14 @@ bool FailsForTest() {
   return false;
 }
 
+// The system gives memory when it is touched.
+void Touch(void* part, size_t bytes) {
+  constexpr size_t kSystemPageBytes = 4096;
+  for (size_t at = 0; at < bytes; at += kSystemPageBytes) {
+    static_cast<volatile char*>(part)[at] = 0;
+  }
+}
+
 }  // namespace
 
 void* AllocateOrNull(size_t bytes) { return FailsForTest() ? nullptr : std::malloc(bytes); }
@@ -42,14 +50,24 @@ void* MapRegionOrNull(size_t bytes) {
   if (before > 0) munmap(start, before);
   munmap(region + bytes, bytes - before);
   madvise(region, bytes, MADV_HUGEPAGE);
-  constexpr size_t kSystemPageBytes = 4096;
-  for (size_t at = 0; at < bytes; at += kSystemPageBytes) {
-    *static_cast<volatile char*>(region + at) = 0;
-  }
+  Touch(region, bytes);
   return region;
 }
 
 void UnmapRegion(void* region, size_t bytes) { munmap(region, bytes); }
+
+// Else the system might make a huge page of what is left, and have all of it again.
+void ReleasePart(void* part, size_t bytes) {
+  madvise(part, bytes, MADV_NOHUGEPAGE);
+  madvise(part, bytes, MADV_DONTNEED);
+}
+
+bool PopulatePart(void* part, size_t bytes) {
+  if (FailsForTest()) return false;
+  madvise(part, bytes, MADV_HUGEPAGE);
+  Touch(part, bytes);
+  return true;
+}
 
 void SetAllocationFailureForTest(int64_t countdown, AllocationFailure failure) {
   if (countdown < 1) countdown = 0;

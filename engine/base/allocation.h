@@ -23,6 +23,10 @@ void Free(void* memory, size_t bytes);
 // takes some 0.1 ms a MiB.
 [[nodiscard]] void* MapRegionOrNull(size_t bytes);
 void UnmapRegion(void* region, size_t bytes);
+// Gives the memory of a part (of whole system pages) back to the system, but not its addresses:
+// nobody may touch it until it is populated again. A region with such parts stands on small pages.
+void ReleasePart(void* part, size_t bytes);
+[[nodiscard]] bool PopulatePart(void* part, size_t bytes);
 
 enum class AllocationFailure { kOnce, kFromThenOn };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 #include "base/check.h"
 
@@ -16,14 +17,12 @@ constexpr size_t kCoarseStep = 64;
 }  // namespace
 
 Arena::Arena(PagePool* pool) : pool_(pool) {
-  with_room_.fill(kNone);
-  full_.fill(kNone);
+  for (Chains& chains : chains_) chains.fill(kNone);
 }
 
 Arena::~Arena() {
-  for (size_t size_class = 0; size_class < kClasses; ++size_class) {
-    GiveChain(with_room_[size_class]);
-    GiveChain(full_[size_class]);
+  for (const Chains& chains : chains_) {
+    for (const uint32_t first : chains) GiveChain(first);
   }
 }
 
@@ -50,18 +49,17 @@ size_t Arena::ClassBytes(size_t size_class) {
 Ref Arena::Allocate(size_t bytes) {
   IDEM_CHECK(bytes > 0 && bytes <= kBlockBytesMax);
   const size_t size_class = ClassOf(bytes);
-  uint32_t page = with_room_[size_class];
-  if (page == kNone) page = AddPage(size_class);
+  const uint32_t page = PageWithRoom(size_class);
   if (page == kNone) return 0;
   Header& header = HeaderAt(page);
   while (header.used[header.first_word] == ~uint64_t{0}) ++header.first_word;
   uint64_t& word = header.used[header.first_word];
   const auto bit = static_cast<uint32_t>(std::countr_one(word));
   word |= uint64_t{1} << bit;
-  if (header.live + 1 == header.capacity) Unlink(page);
-  if (++header.live == header.capacity) Link(page);
-  const size_t offset = sizeof(Header) + (header.first_word * 64u + bit) * ClassBytes(size_class);
-  return (page << kUnitBits) + static_cast<uint32_t>(offset / kUnitBytes);
+  SetLive(page, header.live + 1u);
+  --free_blocks_[size_class];
+  block_bytes_ += ClassBytes(size_class);
+  return RefOf(page, header, header.first_word * 64u + bit);
 }
 
 void Arena::Free(Ref ref) {
@@ -74,15 +72,22 @@ void Arena::Free(Ref ref) {
   IDEM_CHECK((word & bit) != 0);
   word &= ~bit;
   header.first_word = std::min(header.first_word, static_cast<uint8_t>(index / 64));
-  const bool moves = header.live == header.capacity || header.live == 1;
-  if (moves) Unlink(page);
-  --header.live;
-  if (header.live == 0) {
-    --page_count_;
-    pool_->Give(page);
-  } else if (moves) {
-    Link(page);
+  ++free_blocks_[header.size_class];
+  block_bytes_ -= ClassBytes(header.size_class);
+  if (header.live > 1) {
+    SetLive(page, header.live - 1u);
+  } else {
+    Unlink(page);
+    GivePage(page);
   }
+}
+
+uint32_t Arena::PageWithRoom(size_t size_class) {
+  const Chains& chains = chains_[size_class];
+  for (size_t quarter = kFull; quarter-- > 0;) {
+    if (chains[quarter] != kNone) return chains[quarter];
+  }
+  return AddPage(size_class);
 }
 
 uint32_t Arena::AddPage(size_t size_class) {
@@ -93,13 +98,68 @@ uint32_t Arena::AddPage(size_t size_class) {
   header = Header{};
   header.size_class = static_cast<uint8_t>(size_class);
   header.capacity = static_cast<uint16_t>((kPageBytes - sizeof(Header)) / ClassBytes(size_class));
+  free_blocks_[size_class] += header.capacity;
   Link(page);
   return page;
 }
 
-// The chain where the page stands as long as `live` is what it is.
-uint32_t& Arena::ChainOf(const Header& header) {
-  return (header.live == header.capacity ? full_ : with_room_)[header.size_class];
+// It is in no chain, and none of its blocks lives.
+void Arena::GivePage(uint32_t page) {
+  const Header& header = HeaderAt(page);
+  free_blocks_[header.size_class] -= header.capacity;
+  --page_count_;
+  pool_->Give(page);
+}
+
+// Blocks that are moved out of a page need the room of others of their class: there is enough if
+// more blocks are free than a page has.
+uint32_t Arena::SparsePage() const {
+  const size_t bytes = memory_bytes();
+  if (page_count_ < kSparsePagesMin || bytes - block_bytes_ <= bytes / 8) return kNone;
+  for (size_t quarter = 0; quarter < kFull - 1; ++quarter) {
+    for (size_t size_class = 0; size_class < kClasses; ++size_class) {
+      const uint32_t page = chains_[size_class][quarter];
+      if (page != kNone && free_blocks_[size_class] >= HeaderAt(page).capacity) return page;
+    }
+  }
+  return kNone;
+}
+
+void Arena::VisitBlocks(uint32_t page, absl::FunctionRef<void(Ref)> visit) const {
+  const Header& header = HeaderAt(page);
+  for (uint32_t word = 0; word < header.used.size(); ++word) {
+    for (uint64_t left = header.used[word]; left != 0; left &= left - 1) {
+      visit(RefOf(page, header, word * 64 + static_cast<uint32_t>(std::countr_zero(left))));
+    }
+  }
+}
+
+void Arena::EmptyPage(uint32_t page, absl::FunctionRef<void(Ref from, Ref to)> moved) {
+  Header& header = HeaderAt(page);
+  const size_t bytes = ClassBytes(header.size_class);
+  Unlink(page);  // no block may move within it
+  VisitBlocks(page, [&](Ref from) {
+    const Ref to = Allocate(bytes);
+    IDEM_CHECK(to != 0);
+    std::memcpy(At(to), At(from), bytes);
+    moved(from, to);
+  });
+  free_blocks_[header.size_class] += header.live;
+  block_bytes_ -= header.live * bytes;
+  GivePage(page);
+}
+
+// The page changes its chain when it comes to another quarter.
+void Arena::SetLive(uint32_t page, size_t live) {
+  Header& header = HeaderAt(page);
+  header.live = static_cast<uint16_t>(live);
+  const size_t quarters = live * kFull;
+  const bool stays = quarters >= size_t{header.quarter} * header.capacity &&
+                     quarters < (header.quarter + size_t{1}) * header.capacity;
+  if (stays) return;
+  Unlink(page);
+  header.quarter = static_cast<uint8_t>(quarters / header.capacity);
+  Link(page);
 }
 
 void Arena::Link(uint32_t page) {
@@ -119,7 +179,7 @@ void Arena::Unlink(uint32_t page) {
 
 size_t Arena::CountBlocks() const {
   size_t count = 0;
-  for (const auto& chains : {with_room_, full_}) {
+  for (const Chains& chains : chains_) {
     for (const uint32_t first : chains) {
       for (uint32_t page = first; page != kNone; page = HeaderAt(page).next) {
         count += HeaderAt(page).live;
@@ -129,19 +189,22 @@ size_t Arena::CountBlocks() const {
   return count;
 }
 
-size_t Arena::CheckChain(uint32_t first, size_t size_class, bool full) const {
+// Returns the pages in the chain, and adds their free blocks.
+size_t Arena::CheckChain(size_t size_class, size_t quarter, size_t& free_blocks) const {
   size_t pages = 0;
   uint32_t previous = kNone;
-  for (uint32_t page = first; page != kNone; page = HeaderAt(page).next) {
+  for (uint32_t page = chains_[size_class][quarter]; page != kNone; page = HeaderAt(page).next) {
     const Header& header = HeaderAt(page);
     IDEM_CHECK(header.size_class == size_class && header.previous == previous);
-    IDEM_CHECK(header.live > 0 && (header.live == header.capacity) == full);
+    IDEM_CHECK(header.live > 0 && header.quarter == quarter &&
+               header.live * kFull / header.capacity == quarter);
     size_t used = 0;
     for (size_t word = 0; word < header.used.size(); ++word) {
       used += static_cast<size_t>(std::popcount(header.used[word]));
       IDEM_CHECK(word >= header.first_word || header.used[word] == ~uint64_t{0});
     }
     IDEM_CHECK(used == header.live);
+    free_blocks += header.capacity - used;
     previous = page;
     ++pages;
   }
@@ -150,11 +213,19 @@ size_t Arena::CheckChain(uint32_t first, size_t size_class, bool full) const {
 
 void Arena::CheckInvariants() const {
   size_t pages = 0;
+  size_t block_bytes = 0;
   for (size_t size_class = 0; size_class < kClasses; ++size_class) {
-    pages += CheckChain(with_room_[size_class], size_class, /*full=*/false);
-    pages += CheckChain(full_[size_class], size_class, /*full=*/true);
+    size_t class_pages = 0;
+    size_t free_blocks = 0;
+    for (size_t quarter = 0; quarter <= kFull; ++quarter) {
+      class_pages += CheckChain(size_class, quarter, free_blocks);
+    }
+    IDEM_CHECK(free_blocks == free_blocks_[size_class]);
+    const size_t capacity = (kPageBytes - sizeof(Header)) / ClassBytes(size_class);
+    block_bytes += (class_pages * capacity - free_blocks) * ClassBytes(size_class);
+    pages += class_pages;
   }
-  IDEM_CHECK(pages == page_count_);
+  IDEM_CHECK(pages == page_count_ && block_bytes == block_bytes_);
 }
 
 }  // namespace idem::engine

@@ -1,13 +1,26 @@
 #include "base/page_pool.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <utility>
 
 #include "base/allocation.h"
 #include "base/check.h"
 
 namespace idem::engine {
 namespace {
+
+using PageBits = std::array<uint64_t, 2>;
+
+size_t Count(const PageBits& bits) {
+  const int count = std::popcount(bits[0]) + std::popcount(bits[1]);
+  return static_cast<size_t>(count);
+}
+
+PageBits Together(const PageBits& some, const PageBits& others) {
+  return {some[0] | others[0], some[1] | others[1]};
+}
 
 uint32_t LowestBit(uint64_t bits) { return static_cast<uint32_t>(std::countr_zero(bits)); }
 
@@ -23,7 +36,7 @@ PagePool::~PagePool() {
 }
 
 bool PagePool::RefillNow(size_t pages) {
-  while (free_count_.load(std::memory_order_relaxed) < pages && AddRegion(pages)) {
+  while (free_count_.load(std::memory_order_relaxed) < pages && AddPages(pages)) {
   }
   // A small store has no pages ahead, so its callers are not sent for more.
   return RegionsAhead() > 0 && !told_low_.load(std::memory_order_relaxed) &&
@@ -37,14 +50,13 @@ size_t PagePool::RegionsAhead() const {
 void PagePool::Tend() {
   const size_t ahead = RegionsAhead() * kRegionPages + kPagesWanted;
   if (told_low_.load(std::memory_order_relaxed)) {
-    while (free_count_.load(std::memory_order_relaxed) < ahead && AddRegion(ahead)) {
+    while (free_count_.load(std::memory_order_relaxed) < ahead && AddPages(ahead)) {
     }
     told_low_.store(false, std::memory_order_relaxed);
   }
-  while (free_count_.load(std::memory_order_relaxed) >= ahead + 3 * kRegionPages) {
-    void* const region = DetachFreeRegion();
-    if (region == nullptr) return;
-    UnmapRegion(region, kRegionBytes);
+  const size_t spare_regions = std::max<size_t>(3, region_count_.load() / 32);
+  const size_t kept = ahead + spare_regions * kRegionPages;
+  while (free_count_.load(std::memory_order_relaxed) >= kept && Release()) {
   }
 }
 
@@ -89,9 +101,13 @@ void PagePool::SetHasFree(uint32_t region, bool has_free) {
 }
 
 // False: no memory.
-bool PagePool::AddRegion(size_t pages_wanted) {
+bool PagePool::AddPages(size_t pages_wanted) {
   MutexLock growth(growth_mutex_);
   if (free_count_.load(std::memory_order_relaxed) >= pages_wanted) return true;
+  return absent_count_.load(std::memory_order_relaxed) > 0 ? PopulateAbsent() : AddRegion();
+}
+
+bool PagePool::AddRegion() {
   size_t region = 0;
   while (region < kRegionsMax && bases_[region].load(std::memory_order_relaxed) != nullptr) {
     ++region;
@@ -101,7 +117,10 @@ bool PagePool::AddRegion(size_t pages_wanted) {
   if (memory == nullptr) return false;
   MutexLock lock(mutex_);
   bases_[region].store(static_cast<char*>(memory), std::memory_order_relaxed);
-  if (region >= free_.size()) free_.resize(region + 1);
+  if (region >= free_.size()) {
+    free_.resize(region + 1);
+    absent_.resize(region + 1);
+  }
   has_free_.resize(std::max(has_free_.size(), region / 64 + 1));
   free_[region].fill(~uint64_t{0});
   SetHasFree(static_cast<uint32_t>(region), true);
@@ -110,28 +129,90 @@ bool PagePool::AddRegion(size_t pages_wanted) {
   return true;
 }
 
-// The last region of which no page is taken: it is the pool's no more. Null: there is none.
-void* PagePool::DetachFreeRegion() {
-  constexpr FreeBits kAllFree = {~uint64_t{0}, ~uint64_t{0}};
-  MutexLock growth(growth_mutex_);
-  MutexLock lock(mutex_);
-  for (size_t region = free_.size(); region-- > 0;) {
-    if (free_[region] != kAllFree) continue;
-    free_[region] = {};
-    SetHasFree(static_cast<uint32_t>(region), false);
-    region_count_.fetch_sub(1, std::memory_order_relaxed);
-    free_count_.fetch_sub(kRegionPages, std::memory_order_relaxed);
-    return bases_[region].exchange(nullptr, std::memory_order_relaxed);
+// Those of the lowest region that has some. Nobody else touches them meanwhile.
+bool PagePool::PopulateAbsent() {
+  size_t region = 0;
+  FreeBits absent;
+  {
+    MutexLock lock(mutex_);
+    while (Count(absent_[region]) == 0) ++region;
+    absent = absent_[region];
   }
-  return nullptr;
+  bool populated = true;
+  VisitRuns(region, absent,
+            [&](char* run, size_t bytes) { populated = populated && PopulatePart(run, bytes); });
+  if (!populated) return false;
+  MutexLock lock(mutex_);
+  absent_[region] = {};
+  free_[region] = Together(free_[region], absent);
+  SetHasFree(static_cast<uint32_t>(region), true);
+  absent_count_.fetch_sub(Count(absent), std::memory_order_relaxed);
+  free_count_.fetch_add(Count(absent), std::memory_order_relaxed);
+  return true;
+}
+
+// False: there is nothing to give back.
+bool PagePool::Release() {
+  MutexLock growth(growth_mutex_);
+  return ReleaseFreeRegion() || ReleaseFreePages();
+}
+
+// The last region of which no page is taken: it is the pool's no more.
+bool PagePool::ReleaseFreeRegion() {
+  constexpr FreeBits kAll = {~uint64_t{0}, ~uint64_t{0}};
+  char* base = nullptr;
+  {
+    MutexLock lock(mutex_);
+    size_t region = free_.size();
+    while (region > 0 && Together(free_[region - 1], absent_[region - 1]) != kAll) --region;
+    if (region-- == 0) return false;
+    free_count_.fetch_sub(Count(free_[region]), std::memory_order_relaxed);
+    absent_count_.fetch_sub(Count(absent_[region]), std::memory_order_relaxed);
+    region_count_.fetch_sub(1, std::memory_order_relaxed);
+    free_[region] = absent_[region] = {};
+    SetHasFree(static_cast<uint32_t>(region), false);
+    base = bases_[region].exchange(nullptr, std::memory_order_relaxed);
+  }
+  UnmapRegion(base, kRegionBytes);
+  return true;
+}
+
+// The free pages of the last region that has some.
+bool PagePool::ReleaseFreePages() {
+  size_t region = 0;
+  FreeBits pages;
+  {
+    MutexLock lock(mutex_);
+    region = free_.size();
+    while (region > 0 && Count(free_[region - 1]) == 0) --region;
+    if (region-- == 0) return false;
+    pages = std::exchange(free_[region], {});
+    absent_[region] = Together(absent_[region], pages);
+    SetHasFree(static_cast<uint32_t>(region), false);
+    free_count_.fetch_sub(Count(pages), std::memory_order_relaxed);
+    absent_count_.fetch_add(Count(pages), std::memory_order_relaxed);
+  }
+  VisitRuns(region, pages, [](char* run, size_t bytes) { ReleasePart(run, bytes); });
+  return true;
+}
+
+// Pages that stand side by side are one run.
+template <typename Visit>
+void PagePool::VisitRuns(size_t region, const FreeBits& pages, Visit&& visit) const {
+  char* const base = bases_[region].load(std::memory_order_relaxed);
+  const auto is_in = [&](size_t page) { return (pages[page / 64] >> page % 64 & 1) != 0; };
+  for (size_t page = 0; page < kRegionPages;) {
+    size_t end = page;
+    while (end < kRegionPages && is_in(end)) ++end;
+    if (end > page) visit(base + page * kPageBytes, (end - page) * kPageBytes);
+    page = end + 1;
+  }
 }
 
 size_t PagePool::CountFree() const {
   MutexLock lock(mutex_);
   size_t free = 0;
-  for (const FreeBits& bits : free_) {
-    for (const uint64_t word : bits) free += static_cast<size_t>(std::popcount(word));
-  }
+  for (const FreeBits& bits : free_) free += Count(bits);
   return free;
 }
 

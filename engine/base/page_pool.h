@@ -10,7 +10,8 @@
 // gives none they are ordinary ones.
 //
 // Pages come from the lowest region that has one, so that the last ones empty when a store
-// shrinks. Tend gives whole regions back to the system.
+// shrinks. Tend gives whole regions back to the system and, where a few pages in use keep a region,
+// the free pages in it: they are absent, until Refill or Tend populates them again.
 //
 // Thread rule: everything from any thread. Its locks are leaves.
 #ifndef IDEM_BASE_PAGE_POOL_H_
@@ -54,7 +55,8 @@ class PagePool {
     return RefillNow(PagesFor(requests));
   }
   // For a background thread: populates regions ahead of a store that grows, an eighth of what it
-  // has and 8 MiB at most, and unmaps what a store that has shrunk does not need.
+  // has and 8 MiB at most, and gives back what a store that has shrunk does not need: of free pages
+  // it keeps 6 MiB beside those ahead, or a 32nd of all if that is more.
   void Tend();
 
   // A page, contents undefined, or kNoPage. Its memory stays where it is until it is given back.
@@ -68,9 +70,10 @@ class PagePool {
            (unit & kRegionUnitMask) * kUnitBytes;
   }
 
-  // Populated regions together.
+  // All that is populated.
   size_t memory_bytes() const {
-    return region_count_.load(std::memory_order_relaxed) * kRegionBytes;
+    return region_count_.load(std::memory_order_relaxed) * kRegionBytes -
+           absent_count_.load(std::memory_order_relaxed) * kPageBytes;
   }
   // Linear in regions; for tests.
   size_t CountFree() const;
@@ -92,9 +95,15 @@ class PagePool {
 
   static size_t PagesFor(size_t requests) { return kPagesStandingBy + requests * kPagesPerRequest; }
   bool RefillNow(size_t pages);
-  bool AddRegion(size_t pages_wanted);
+  bool AddPages(size_t pages_wanted);
+  bool AddRegion() IDEM_REQUIRES(growth_mutex_);
+  bool PopulateAbsent() IDEM_REQUIRES(growth_mutex_);
+  bool Release();
+  bool ReleaseFreeRegion() IDEM_REQUIRES(growth_mutex_);
+  bool ReleaseFreePages() IDEM_REQUIRES(growth_mutex_);
   size_t RegionsAhead() const;
-  void* DetachFreeRegion();
+  template <typename Visit>
+  void VisitRuns(size_t region, const FreeBits& pages, Visit&& visit) const;
   uint32_t LowestWithFree() IDEM_REQUIRES(mutex_);
   void SetHasFree(uint32_t region, bool has_free) IDEM_REQUIRES(mutex_);
 
@@ -102,11 +111,13 @@ class PagePool {
   const std::unique_ptr<std::atomic<char*>[]> bases_;
   std::atomic<size_t> free_count_{0};
   std::atomic<size_t> region_count_{0};
+  std::atomic<size_t> absent_count_{0};
   std::atomic<bool> told_low_{false};
 
-  Mutex growth_mutex_;  // one thread at a time asks the system
+  Mutex growth_mutex_;  // one thread at a time asks the system, before mutex_
   mutable Mutex mutex_;
   std::vector<FreeBits> free_ IDEM_GUARDED_BY(mutex_);      // by region
+  std::vector<FreeBits> absent_ IDEM_GUARDED_BY(mutex_);    // by region
   std::vector<uint64_t> has_free_ IDEM_GUARDED_BY(mutex_);  // a bit for each region
   size_t lowest_word_ IDEM_GUARDED_BY(mutex_) = 0;          // of has_free_: zeros before it
 };

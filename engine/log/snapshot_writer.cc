@@ -14,7 +14,8 @@ namespace {
 
 // So that no sync, ours or the log's, has much to write at once.
 constexpr uint64_t kSyncEveryBytes = 4 << 20;
-// What one slice of a stripe takes, so that memory is not asked for under its lock.
+// What one slice of a stripe takes, so that under its lock memory is neither asked for nor touched
+// for the first time.
 constexpr size_t kAddedBytes = 1 << 20;
 constexpr size_t kAddedRecords = 1024;
 
@@ -32,7 +33,8 @@ SnapshotWriter::SnapshotWriter(FileSystem* file_system, const std::string& direc
       salt_(header.salt) {
   snapshot_.covers = snapshot_.highest_lsn = header.covers;
   snapshot_.wall_ms = header.wall_ms;
-  added_bytes_.reserve(kAddedBytes);
+  added_bytes_.resize(kAddedBytes);
+  added_bytes_.clear();
   added_.reserve(kAddedRecords);
   block_.reserve(kSnapshotBlockHeaderBytes + kSnapshotPayloadBytesMax);
   block_.resize(kSnapshotBlockHeaderBytes);

@@ -32,6 +32,7 @@ Core::Core(const Options& options)
       memory_(options.memory_limit_bytes) {
   shared_.pool = &pool_;
   shared_.memory = &memory_;
+  shared_.table_secret = &table_secret_;
   for (uint32_t i = 0; i < options.stripes; ++i) {
     stripes_.push_back(std::make_unique<Stripe>(&shared_));
   }
@@ -57,7 +58,7 @@ absl::StatusOr<std::unique_ptr<Core>> Core::Open(const Options& options,
 }
 
 absl::Status Core::OpenLog(const Store::OpenListener& listener) {
-  Loader loader({&shared_, &table_secret_, &stripes_}, LoadingThreads(options_));
+  Loader loader({&shared_, &stripes_}, LoadingThreads(options_));
   absl::StatusOr<OpenedLog> opened = options_.durability == Durability::kMemory
                                          ? OpenMemoryLog(options_)
                                          : OpenFileLog(options_, loader, listener);
@@ -138,10 +139,9 @@ absl::Status Core::Snapshot() {
 }
 
 bool Core::ExpireSlice() {
-  constexpr size_t kUnitsPerSlice = 64;
   const int64_t now_ms = clock_->NowMs();
   bool done = true;
-  for (const auto& stripe : stripes_) done &= stripe->Expire(now_ms, kUnitsPerSlice);
+  for (const auto& stripe : stripes_) done &= stripe->Expire(now_ms, kExpiryUnitsPerHold);
   return done;
 }
 

@@ -76,8 +76,7 @@ class Core {
   explicit Core(const Options& options);
   absl::Status OpenLog(const Store::OpenListener& listener);
 
-  // Of the packed bytes: a UUID's text and the 16 bytes it spells meet in one place of the table.
-  uint64_t HashOf(const StoredKey& key) const { return KeyedHash64(table_secret_, key.bytes()); }
+  uint64_t HashOf(const StoredKey& key) const { return shared_.HashOf(key.bytes()); }
   Stripe& StripeOf(uint64_t hash) { return *stripes_[StripeIndexOf(hash, stripes_.size())]; }
   Moment MomentFor(std::span<const Request> requests) const;
   void RefillPages(size_t requests);

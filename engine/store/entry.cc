@@ -244,6 +244,10 @@ bool EntryHasKey(const char* entry, const StoredKey& key) {
   return KeyBytesIn(entry) == bytes.size() && std::memcmp(at, bytes.data(), bytes.size()) == 0;
 }
 
+std::string_view EntryKeyBytes(const char* entry) {
+  return {entry + KeyOffsetIn(Load<uint64_t>(entry + kWord)), KeyBytesIn(entry)};
+}
+
 std::string_view EntryKeyText(const char* entry, UuidText& buffer) {
   const uint64_t word = Load<uint64_t>(entry + kWord);
   const char* const key = entry + KeyOffsetIn(word);

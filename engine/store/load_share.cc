@@ -19,7 +19,7 @@ void LoadShare::Find(const RecordBlock& block) {
   RecordBlockReader reader(block);
   for (RecordBlockReader::Found found; reader.Next(found);) {
     const StoredKey key(found.key);
-    const uint64_t hash = KeyedHash64(*target_.secret, key.bytes());
+    const uint64_t hash = target_.shared->HashOf(key.bytes());
     const size_t stripe = StripeIndexOf(hash, target_.stripes->size());
     if (stripe % shares_ != index_) continue;
     Waiting& waiting = waiting_[waiting_count_++];

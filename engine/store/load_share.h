@@ -29,7 +29,6 @@ using Stripes = std::vector<std::unique_ptr<Stripe>>;
 // What a load fills; all of it outlives the load. The high half of a key's hash picks its stripe.
 struct LoadTarget {
   const StripeShared* shared;
-  const HashSecret* secret;
   Stripes* stripes;
 };
 

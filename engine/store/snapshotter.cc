@@ -8,7 +8,6 @@
 namespace idem::engine {
 namespace {
 
-constexpr size_t kEntriesPerSlice = 128;
 constexpr int64_t kWorkUs = 1000;
 constexpr int64_t kPausePerWork = 9;
 constexpr int64_t kIdleMs = 100;
@@ -126,7 +125,7 @@ absl::StatusOr<bool> Snapshotter::Continue() {
 }
 
 absl::Status Snapshotter::Walk() {
-  from_ = stripes_[stripe_]->AddTo(*writer_, from_, kEntriesPerSlice);
+  from_ = stripes_[stripe_]->AddTo(*writer_, from_, kSnapshotEntriesPerHold);
   if (from_ == Table::kEnd) {
     from_ = 0;
     ++stripe_;

@@ -12,12 +12,6 @@ namespace {
 
 bool FinishesClaim(Op op) { return op == Op::kComplete || op == Op::kFail || op == Op::kResolve; }
 
-// An entry with a response of some 100 bytes stands on three lines.
-void PrefetchLines(const char* entry) {
-  constexpr size_t kLineBytes = 64;
-  for (size_t line = 0; line < 3; ++line) __builtin_prefetch(entry + line * kLineBytes, 1);
-}
-
 Change Refuse(Outcome outcome, Reply& reply) {
   const Lsn lsn = reply.lsn;
   Renew(reply);
@@ -35,11 +29,14 @@ Outcome OutcomeOf(Log::Room room) {
 Stripe::Stripe(const StripeShared* shared)
     : shared_(*shared),
       arena_(shared->pool),
+      chunks_(shared->pool),
       table_(shared->pool),
-      wheel_(&arena_, 0),
+      wheel_(&chunks_, 0),
       meter_(shared->memory) {}
 
+// Looks at entries only if some of them own a body: a large store closes fast.
 Stripe::~Stripe() {
+  if (bodies_ == 0) return;
   for (uint64_t from = 0; from < Table::kEnd;) {
     from = table_.VisitFrom(from, table_.size(), [this](Ref ref) IDEM_NO_ANALYSIS {
       const BodyRef released(ReadEntry(arena_.At(ref)).value_body);
@@ -67,7 +64,7 @@ bool Stripe::Execute(Call& call, const Moment& moment, Reply& reply) {
 Ref Stripe::FindLocked(const StoredKey& key, Table::Place place) const {
   return table_.Find(place, [&](Ref ref) IDEM_NO_ANALYSIS {
     const char* const entry = arena_.At(ref);
-    PrefetchLines(entry);  // its tail comes together with its key
+    PrefetchEntryLines(entry);  // its tail comes together with its key
     return EntryHasKey(entry, key);
   });
 }
@@ -75,7 +72,7 @@ Ref Stripe::FindLocked(const StoredKey& key, Table::Place place) const {
 void Stripe::PrefetchEntry(Table::Place place) {
   MutexLock lock(mutex_);
   const Ref ref = table_.Find(place, [](Ref) { return true; });
-  if (ref != 0) PrefetchLines(arena_.At(ref));
+  if (ref != 0) PrefetchEntryLines(arena_.At(ref));
 }
 
 Moment Stripe::MomentLocked(const Moment& moment) {

@@ -43,6 +43,9 @@ namespace idem::engine {
 // The wheel's tick. Entries are freed up to this much after their deadline, and those whose
 // deadline came nearer while they waited up to 1/16 of the time that is left; nobody can see it.
 inline constexpr int64_t kTickMs = 16;
+// What background work does in one hold of a stripe's lock.
+inline constexpr size_t kExpiryUnitsPerHold = 64;
+inline constexpr size_t kSnapshotEntriesPerHold = 128;
 
 // What all stripes of a store share. `tokens` and `log` may come after recovery, before the first
 // Execute. Outlives the stripes.
@@ -51,6 +54,12 @@ struct StripeShared {
   MemoryMeter* memory = nullptr;
   TokenSource* tokens = nullptr;
   Log* log = nullptr;
+  const HashSecret* table_secret = nullptr;
+
+  // Of the packed bytes: a UUID's text and the 16 bytes it spells meet in one place of the table.
+  uint64_t HashOf(std::string_view key_bytes) const {
+    return KeyedHash64(*table_secret, key_bytes);
+  }
 };
 
 // One request on its way: its key packed and hashed, its large value copied, before any lock is
@@ -87,7 +96,8 @@ class alignas(64) Stripe {
   absl::Status Apply(const StoredKey& key, Table::Place place, const Image& image, Lsn lsn)
       IDEM_EXCLUDES(mutex_);
 
-  // Frees entries whose deadline has passed, at most `budget` units of work. True: all done.
+  // Frees entries whose deadline has passed, at most `budget` units of work. True: all done. Then
+  // it also moves the entries of one page, if they stand sparsely (arena.h).
   bool Expire(int64_t now_ms, size_t budget) IDEM_EXCLUDES(mutex_);
 
   // Copies of entries for Store::Scan: keys one after the other in `keys`.
@@ -143,19 +153,22 @@ class alignas(64) Stripe {
   void WriteLocked(const Pending& pending, Lsn lsn) IDEM_REQUIRES(mutex_);
   void DropLocked(Table::Place place, Ref ref) IDEM_REQUIRES(mutex_);
   void ExpireItemLocked(TimingWheel::Item item) IDEM_REQUIRES(mutex_);
+  void CompactLocked() IDEM_REQUIRES(mutex_);
   void CountLocked(const Image& image, Ref ref, int sign) IDEM_REQUIRES(mutex_);
   size_t MemoryBytesLocked(const Image& image, Ref ref) const IDEM_REQUIRES(mutex_);
   void MeterIndexLocked() IDEM_REQUIRES(mutex_);
 
   const StripeShared& shared_;
   mutable Mutex mutex_;
-  Arena arena_ IDEM_GUARDED_BY(mutex_);
+  Arena arena_ IDEM_GUARDED_BY(mutex_);   // of entries
+  Arena chunks_ IDEM_GUARDED_BY(mutex_);  // of the wheel
   Table table_ IDEM_GUARDED_BY(mutex_);
   TimingWheel wheel_ IDEM_GUARDED_BY(mutex_);
   MemoryMeter::Share meter_ IDEM_GUARDED_BY(mutex_);
   size_t index_bytes_ IDEM_GUARDED_BY(mutex_) = 0;  // of table and wheel, as metered
   int64_t now_ms_ IDEM_GUARDED_BY(mutex_) = 0;      // time never goes back in a stripe
   Lsn removal_lsn_ IDEM_GUARDED_BY(mutex_) = 0;     // of the last removal: absences wait for it
+  size_t bodies_ IDEM_GUARDED_BY(mutex_) = 0;       // entries that own a reference of one
   Stats counts_ IDEM_GUARDED_BY(mutex_);
 };
 

@@ -51,6 +51,7 @@ bool Stripe::Expire(int64_t now_ms, size_t budget) {
     mutex_.AssertHeld();
     ExpireItemLocked(item);
   });
+  if (arrived) CompactLocked();
   MeterIndexLocked();
   return arrived;
 }
@@ -74,6 +75,18 @@ void Stripe::ExpireItemLocked(TimingWheel::Item item) {
   uint16_t mark = 0;
   (void)ScheduleLocked(item.name, deadline_ms, mark);  // the wheel has room for one item again
   SetEntryWheelMark(entry, mark);
+}
+
+// Nobody but the table knows where an entry stands: the wheel has its name.
+void Stripe::CompactLocked() {
+  const uint32_t page = arena_.SparsePage();
+  if (page == Arena::kNone) return;
+  const auto place_of = [&](Ref ref) IDEM_NO_ANALYSIS {
+    return Table::PlaceOf(static_cast<uint32_t>(shared_.HashOf(EntryKeyBytes(arena_.At(ref)))));
+  };
+  arena_.VisitBlocks(page, [&](Ref ref) IDEM_NO_ANALYSIS { table_.Prefetch(place_of(ref)); });
+  arena_.EmptyPage(
+      page, [&](Ref from, Ref to) IDEM_NO_ANALYSIS { table_.Replace(place_of(to), from, to); });
 }
 
 absl::Status Stripe::Apply(const StoredKey& key, Table::Place place, const Image& image, Lsn lsn) {
@@ -137,6 +150,8 @@ uint64_t Stripe::CopyFrom(uint64_t from, size_t count, const Moment& moment, std
 
 uint64_t Stripe::AddTo(SnapshotWriter& snapshot, uint64_t from, size_t count) {
   MutexLock lock(mutex_);
+  table_.VisitFrom(from, count,
+                   [&](Ref ref) IDEM_NO_ANALYSIS { PrefetchEntryLines(arena_.At(ref)); });
   return table_.VisitFrom(from, count, [&](Ref ref) IDEM_NO_ANALYSIS {
     const char* const entry = arena_.At(ref);
     UuidText buffer;
@@ -155,6 +170,7 @@ size_t Stripe::MemoryBytesLocked(const Image& image, Ref ref) const {
 void Stripe::CountLocked(const Image& image, Ref ref, int sign) {
   const size_t bytes = MemoryBytesLocked(image, ref);
   sign > 0 ? meter_.Add(bytes) : meter_.Subtract(bytes);
+  if (image.value_body != nullptr) bodies_ += static_cast<size_t>(sign);
   CountEntry(image, bytes, sign, counts_);
 }
 
@@ -225,10 +241,12 @@ void Stripe::AddStats(Stats& stats) const {
 void Stripe::CheckInvariants() const {
   MutexLock lock(mutex_);
   arena_.CheckInvariants();
+  chunks_.CheckInvariants();
   table_.CheckInvariants();
   wheel_.CheckInvariants();
   Stats counts;
   size_t bytes = index_bytes_;
+  size_t bodies = 0;
   for (uint64_t from = 0; from < Table::kEnd;) {
     from = table_.VisitFrom(from, table_.size(), [&](Ref ref) IDEM_NO_ANALYSIS {
       UuidText buffer;
@@ -237,12 +255,14 @@ void Stripe::CheckInvariants() const {
       IDEM_CHECK(EntryBytes(image, key) <= arena_.BlockBytes(ref));
       const size_t entry_bytes = MemoryBytesLocked(image, ref);
       bytes += entry_bytes;
+      bodies += image.value_body != nullptr;
       CountEntry(image, entry_bytes, +1, counts);
     });
   }
-  IDEM_CHECK(arena_.CountBlocks() ==
-             table_.size() + wheel_.memory_bytes() / TimingWheel::kChunkBytes);
+  IDEM_CHECK(arena_.CountBlocks() == table_.size());
+  IDEM_CHECK(chunks_.CountBlocks() == wheel_.memory_bytes() / TimingWheel::kChunkBytes);
   IDEM_CHECK(meter_.bytes() == static_cast<int64_t>(bytes));
+  IDEM_CHECK(bodies == bodies_);
   IDEM_CHECK(counts.records == counts_.records && counts.registers == counts_.registers);
   IDEM_CHECK(counts.registers_with_deadline == counts_.registers_with_deadline);
   IDEM_CHECK(counts.in_progress == counts_.in_progress);

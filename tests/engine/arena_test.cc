@@ -17,6 +17,7 @@ namespace {
 
 constexpr size_t kMax = Arena::kBlockBytesMax;
 constexpr size_t kHeaderBytes = 104;  // of a page
+constexpr size_t kUnitsPerPage = size_t{1} << kUnitBits;
 
 size_t BlocksPerPage(size_t bytes) {
   return (kPageBytes - kHeaderBytes) / Arena::BlockBytesFor(bytes);
@@ -52,11 +53,33 @@ class CheckedArena {
     arena_.Free(ref);
   }
 
+  // False: nothing is sparse.
+  bool EmptySparsePage() {
+    const uint32_t page = arena_.SparsePage();
+    if (page == Arena::kNone) return false;
+    size_t found = 0, moved = 0;
+    arena_.VisitBlocks(page, [&](Ref) { ++found; });
+    arena_.EmptyPage(page, [&](Ref from, Ref to) {
+      ++moved;
+      EXPECT_NE(to / kUnitsPerPage, page);
+      EXPECT_EQ(blocks_.erase(arena_.At(from)), 1u);
+      char* const block = arena_.At(to);
+      const size_t bytes = arena_.BlockBytes(to);
+      EXPECT_TRUE(std::all_of(block, block + bytes, [&](char c) { return c == FillOf(from); }));
+      CheckApart(block, bytes);
+      std::memset(block, FillOf(to), bytes);
+      EXPECT_TRUE(blocks_.emplace(block, to).second);
+    });
+    EXPECT_EQ(moved, found);
+    return true;
+  }
+
   Ref Pick(uint64_t number) const {
     return std::next(blocks_.begin(), static_cast<ptrdiff_t>(number % blocks_.size()))->second;
   }
   size_t count() const { return blocks_.size(); }
   size_t memory_bytes() const { return arena_.memory_bytes(); }
+  size_t block_bytes() const { return arena_.block_bytes(); }
   void Check() const {
     arena_.CheckInvariants();
     EXPECT_EQ(arena_.CountBlocks(), blocks_.size());
@@ -189,6 +212,42 @@ TEST(ArenaTest, GivesItsPagesBackWhenItGoes) {
   EXPECT_EQ(pool.CountFree(), pages);
 }
 
+// Few blocks of many pages live on, as when sizes change while some entries stay for long.
+TEST(ArenaTest, SparsePagesAreEmptiedUntilLittleIsWaste) {
+  RunSeeds(TestSize(20), [](uint64_t seed) {
+    PagePool pool;
+    pool.Refill(200);
+    CheckedArena arena(&pool);
+    std::mt19937_64 random(seed);
+    while (arena.memory_bytes() < 200 * kPageBytes) {
+      ASSERT_NE(arena.Allocate(100 + 300 * (random() % 4)), 0u);
+    }
+    EXPECT_FALSE(arena.EmptySparsePage()) << "all pages are full";
+    const size_t left = arena.count() / (2 + random() % 20);
+    while (arena.count() > left) arena.Free(arena.Pick(random()));
+    const size_t pages = arena.memory_bytes() / kPageBytes;
+    size_t emptied = 0;
+    while (arena.EmptySparsePage()) {
+      arena.Check();
+      EXPECT_EQ(arena.memory_bytes(), (pages - ++emptied) * kPageBytes) << "it takes no page";
+    }
+    const size_t waste = arena.memory_bytes() - arena.block_bytes();
+    EXPECT_TRUE(waste <= arena.memory_bytes() / 8 || arena.memory_bytes() < 64 * kPageBytes);
+    EXPECT_EQ(arena.count(), left);
+  });
+}
+
+TEST(ArenaTest, NothingIsEmptiedWithoutRoomElsewhere) {
+  PagePool pool;
+  pool.Refill(200);
+  CheckedArena arena(&pool);
+  for (size_t bytes = 8; bytes <= kMax; bytes += bytes < 512 ? 8 : 64) {
+    ASSERT_NE(arena.Allocate(bytes), 0u) << "one page of each class, with one block in it";
+  }
+  EXPECT_GT(arena.memory_bytes(), 64 * kPageBytes);
+  EXPECT_FALSE(arena.EmptySparsePage());
+}
+
 // Mostly growing, mostly shrinking, in turns; sizes around the borders of a few classes, or any.
 // One region of pages is all there is.
 class RandomArena {
@@ -203,6 +262,7 @@ class RandomArena {
       const bool grows = step / 500 % 2 == 0;
       const uint64_t allocate_of_8 = grows ? 6 : 2;
       random_() % 8 < allocate_of_8 ? Allocate() : Free();
+      if (random_() % 8 == 0) arena_.EmptySparsePage();
       arena_.Check();
     }
     while (arena_.count() > 0) Free();

@@ -95,7 +95,7 @@ void AddRandom(Records& records, uint64_t seed, size_t count, Lsn first_lsn) {
 class Loaded {
  public:
   explicit Loaded(size_t workers, size_t chunk_bytes = kSmallChunk)
-      : loader({&shared_, &secret_, &stripes_}, workers, chunk_bytes) {}
+      : loader({&shared_, &stripes_}, workers, chunk_bytes) {}
 
   bool Add(const Records& records) {
     for (const RecordBlock& block : records.blocks) {
@@ -134,7 +134,7 @@ class Loaded {
 
   PagePool pool_;
   MemoryMeter memory_{uint64_t{1} << 30};
-  const StripeShared shared_{.pool = &pool_, .memory = &memory_};
+  const StripeShared shared_{.pool = &pool_, .memory = &memory_, .table_secret = &secret_};
   const HashSecret secret_{};
   const RequestDefaults defaults_{};
   const Moment moment_{.now_ms = 1, .defaults = &defaults_, .secret = &secret_};

@@ -217,18 +217,59 @@ TEST_F(PagePoolTest, TendGivesBackWhatAStoreThatHasShrunkDoesNotNeed) {
   for (size_t i = 0; i < 100; ++i) pool_.PageAt(pages[i])[0] = 'x';  // these are where they were
 }
 
-TEST_F(PagePoolTest, ARegionWithAPageInUseStays) {
+TEST_F(PagePoolTest, OfARegionWithAPageInUseTheFreeOnesGoBack) {
   const Pages pages = GrowTo(40);
   Pages kept;
   for (const uint32_t page : pages) {
     page % kRegionPages == 77 ? kept.push_back(page) : pool_.Give(page);
   }
-  pool_.Tend();
-  EXPECT_EQ(Regions(), 40u);
   for (const uint32_t page : kept) std::memset(pool_.PageAt(page), 1, kPageBytes);
+  pool_.Tend();
+  EXPECT_LE(pool_.memory_bytes(),
+            (kept.size() + (4 + 3) * kRegionPages + kPagesWanted) * kPageBytes);
+  for (const uint32_t page : kept) {
+    const char* const at = pool_.PageAt(page);
+    EXPECT_TRUE(std::all_of(at, at + kPageBytes, [](char c) { return c == 1; }));
+  }
   GivePages(pool_, kept);
   pool_.Tend();
   EXPECT_LT(Regions(), 12u);
+}
+
+TEST_F(PagePoolTest, WhatWentBackComesAgainBeforeNewRegions) {
+  const Pages pages = GrowTo(40);
+  for (const uint32_t page : pages) {
+    if (page % kRegionPages != 77) pool_.Give(page);
+  }
+  pool_.Tend();
+  std::set<uint32_t> again;
+  while (again.size() + 40 < 40 * kRegionPages) {
+    pool_.Refill();
+    for (const uint32_t page : TakePages(pool_)) {
+      EXPECT_LT(page, 40 * kRegionPages);
+      EXPECT_TRUE(again.insert(page).second);
+      EXPECT_NE(page % kRegionPages, 77u) << "it was never given";
+      std::memset(pool_.PageAt(page), 2, kPageBytes);
+    }
+  }
+  EXPECT_EQ(Regions(), 40u);
+}
+
+TEST_F(PagePoolTest, WithoutMemoryWhatWentBackStaysAway) {
+  const Pages pages = GrowTo(40);
+  for (const uint32_t page : pages) {
+    if (page % kRegionPages != 77) pool_.Give(page);
+  }
+  pool_.Tend();
+  TakePages(pool_);
+  const size_t before = pool_.memory_bytes();
+  SetAllocationFailureForTest(1, AllocationFailure::kFromThenOn);
+  pool_.Refill();
+  EXPECT_EQ(pool_.Take(), PagePool::kNoPage);
+  EXPECT_EQ(pool_.memory_bytes(), before);
+  SetAllocationFailureForTest(0);
+  pool_.Refill();
+  EXPECT_NE(pool_.Take(), PagePool::kNoPage);
 }
 
 TEST_F(PagePoolTest, NamesOfRegionsThatWentAreUsedAgain) {

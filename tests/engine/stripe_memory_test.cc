@@ -210,5 +210,33 @@ TEST_F(FullStripeTest, RecoveryNeverRefuses) {
   EXPECT_FALSE(one_.Do("claim", Begin({})).value_omitted);
 }
 
+// --- compaction
+
+// Of many entries few live on: they move together, and are what they were.
+TEST(StripeMemoryTest, EntriesThatStandSparselyMoveTogether) {
+  OneStripe one;
+  constexpr int kEntries = 20'000;
+  constexpr int kStays = 8;  // one of so many
+  const std::string value(200, 'v');
+  for (int i = 0; i < kEntries; ++i) {
+    one.Do(KeyNumber(i), Put(value, i % kStays == 0 ? 0 : 1000));
+  }
+  const auto stays_before = [&] {
+    auto entries = one.Dump();
+    std::erase_if(entries,
+                  [](const auto& entry) { return std::stoi(entry.first.substr(3)) % kStays; });
+    return entries;
+  }();
+  one.Advance(1000 + kTickMs);
+  one.ExpireAll();
+  EXPECT_EQ(one.entries(), static_cast<uint64_t>(kEntries / kStays));
+  const size_t free_before = one.pool.CountFree();
+  for (int round = 0; round < 1000; ++round) one.Expire(1000);
+  // Some 265 pages before; what lives on needs 35, and 64 are not worth a move.
+  EXPECT_GE(one.pool.CountFree(), free_before + 180);
+  EXPECT_EQ(one.Dump(), stays_before);
+  one.stripe.CheckInvariants();
+}
+
 }  // namespace
 }  // namespace idem::engine

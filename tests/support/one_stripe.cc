@@ -28,8 +28,9 @@ OneStripe::OneStripe(uint64_t memory_limit_bytes) : memory(memory_limit_bytes) {
 
 Table::Place OneStripe::PlaceOf(std::string_view key) const {
   const auto chosen = hashes.find(key);
-  return Table::PlaceOf(chosen != hashes.end() ? chosen->second
-                                               : static_cast<uint32_t>(KeyedHash64(secret, key)));
+  return Table::PlaceOf(chosen != hashes.end()
+                            ? chosen->second
+                            : static_cast<uint32_t>(shared.HashOf(StoredKey(key).bytes())));
 }
 
 Moment OneStripe::moment() const {

@@ -77,7 +77,7 @@ class OneStripe {
   MemoryMeter memory;
   RecordList log;
   TokenSource tokens{{.first = 1, .limit = Token{1} << 52}};
-  StripeShared shared{&pool, &memory, &tokens, &log};
+  StripeShared shared{&pool, &memory, &tokens, &log, &secret};
   Stripe stripe{&shared};
 
  private:
