@@ -115,7 +115,7 @@ void Arena::GivePage(uint32_t page) {
 // more blocks are free than a page has.
 uint32_t Arena::SparsePage() const {
   const size_t bytes = memory_bytes();
-  if (page_count_ < kSparsePagesMin || bytes - block_bytes_ <= bytes / 8) return kNone;
+  if (page_count_ < kSparsePagesMin || bytes - block_bytes_ <= bytes / 10) return kNone;
   for (size_t quarter = 0; quarter < kFull - 1; ++quarter) {
     for (size_t size_class = 0; size_class < kClasses; ++size_class) {
       const uint32_t page = chains_[size_class][quarter];

@@ -13,7 +13,7 @@
 // Pages are chained through their headers, for each class by how full they are, in quarters. New
 // blocks go to the fullest page that has room, so that the emptiest ones drain. Where sizes change
 // over time that is not enough: a few blocks that live long keep many pages. So the owner now and
-// then moves what stands in a sparse page (SparsePage, EmptyPage), until less than an eighth of all
+// then moves what stands in a sparse page (SparsePage, EmptyPage), until less than a tenth of all
 // is waste.
 //
 // Not thread-safe: the stripe's lock guards it.

@@ -3,7 +3,7 @@
 // Resident is what the store has from the system for entries, index and wheel; live is what stands
 // in it. Large responses are left out: they stand in allocations of their own.
 //
-// The bound: an eighth of the pages may be waste, and some 16 MiB of pages stand by.
+// The bound: a tenth of the pages may be waste, and some 16 MiB of pages stand by.
 #include <algorithm>
 #include <array>
 #include <cmath>
