@@ -130,7 +130,7 @@ def start_redis(binary, durability, core, scratch, *flags):
                    *REDIS_COMMON, *REDIS_FLAGS[durability], *flags], core, scratch)
 
 
-def start_ceiling(binary, reply, core, scratch):
+def start_ceiling(binary, reply, core, scratch, *flags):
     """Gives `reply` to everything."""
-    return Server([binary, "--port", "{port}", "--reply", reply], core, scratch,
+    return Server([binary, "--port", "{port}", "--reply", reply, *flags], core, scratch,
                   pong=reply.encode())
