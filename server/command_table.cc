@@ -50,8 +50,8 @@ CommandTable::CommandTable() {
   for (const auto& family :
        {IdemCommands(), StringCommands(), UpdateCommands(), KeyCommands(), KeyspaceCommands(),
         ObjectCommands(), ScanCommands(), ScriptCommands(), TransactionCommands(),
-        ConnectionCommands(), ClientCommands(), ServerCommands(), OperatorCommands(),
-        SnapshotCommands(), IntrospectionCommands()}) {
+        ConnectionCommands(), ClientCommands(), ServerCommands(), ConfigCommands(),
+        OperatorCommands(), SnapshotCommands(), IntrospectionCommands()}) {
     for (const Command& command : family) {
       by_name_.emplace(command.name, &command);
       if (command.name.find('|') == command.name.npos) commands_.push_back(&command);

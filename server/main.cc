@@ -1,7 +1,7 @@
 // idem-server: listens, opens the store, serves it, and stops cleanly on SIGTERM or SIGINT.
 //
-// Exit codes: 0 stopped; 1 the store or the port cannot be opened, or the log failed; 2 wrong
-// usage.
+// Exit codes: 0 stopped; 1 the store or the port cannot be opened, or the log failed; 2 a wrong
+// command line, environment or config file.
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
@@ -17,9 +17,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "idem/store.h"
+#include "server/option_sources.h"
 #include "server/options.h"
 #include "server/readiness.h"
 #include "server/server.h"
+#include "server/settings.h"
 #include "server/store_opening.h"
 #include "server/version.h"
 
@@ -30,6 +32,13 @@ constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 
 void Complain(const std::string& text) { std::fprintf(stderr, "idem-server: %s\n", text.c_str()); }
+
+std::span<const char* const> Environment() {
+  const char* const* const first = environ;
+  const char* const* end = first;
+  while (*end != nullptr) ++end;
+  return {first, end};
+}
 
 bool Names(std::span<const char* const> arguments, std::string_view word) {
   return std::find(arguments.begin(), arguments.end(), word) != arguments.end();
@@ -56,7 +65,7 @@ void FitFileLimit(ServerOptions* options) {
   setrlimit(RLIMIT_NOFILE, &limit);
   if (limit.rlim_cur == wanted) return;
   options->maxclients = static_cast<int>(limit.rlim_cur - std::min(limit.rlim_cur - 1, kReserved));
-  Complain(absl::StrCat("warning: the limit of open files allows for ", options->maxclients,
+  Complain(absl::StrCat("warning: the limit of open files allows for ", options->maxclients.get(),
                         " clients only; raise it with ulimit -n, or lower --maxclients"));
 }
 
@@ -172,11 +181,12 @@ int Main(std::span<const char* const> arguments) {
   if (Names(arguments, "--help")) return std::fputs(UsageText().c_str(), stdout) < 0 ? kFailed : 0;
   if (Names(arguments, "--version"))
     return std::puts("idem-server " IDEM_VERSION) < 0 ? kFailed : 0;
-  absl::StatusOr<ServerOptions> options = ParseOptions(arguments);
+  absl::StatusOr<ServerOptions> options = ParseOptions(arguments, Environment());
   if (!options.ok()) {
     Complain(std::string(options.status().message()));
     return kUsage;
   }
+  if (options->check_only) return std::puts("the configuration is good") < 0 ? kFailed : 0;
   sigset_t signals;
   const UniqueFd stop_signals = CatchStopSignals(&signals);
   FitFileLimit(&*options);
