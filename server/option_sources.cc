@@ -1,8 +1,5 @@
 #include "server/option_sources.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
@@ -20,6 +17,7 @@
 #include "absl/strings/str_split.h"
 #include "server/resp_parser.h"
 #include "server/settings.h"
+#include "server/socket.h"
 #include "server/text.h"
 
 namespace idem::server {
@@ -195,20 +193,18 @@ absl::Status Apply(const Assignments& chosen, ServerOptions& options) {
   return absl::OkStatus();
 }
 
-bool IsLoopback(const std::string& address) {
-  in_addr v4;
-  if (inet_pton(AF_INET, address.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
-  in6_addr v6;
-  return inet_pton(AF_INET6, address.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
-}
-
+// With several addresses: as exposed as the most exposed one.
 absl::Status CheckExposure(const Assignments& chosen, const ServerOptions& options) {
-  if (IsLoopback(options.bind)) return absl::OkStatus();
-  const auto found = chosen.find(FindSetting("bind"));
-  return Invalid(found == chosen.end() ? "--bind" : found->second.back().origin,
-                 absl::StrCat("will not listen on ", options.bind,
-                              " without a password, and this version has none yet; use "
-                              "127.0.0.1 or ::1 and a tunnel"));
+  if (!options.users.empty()) return absl::OkStatus();
+  for (const BindAddress& listener : BindAddressesOf(options.bind)) {
+    if (IsLoopback(listener.address)) continue;
+    const auto found = chosen.find(FindSetting("bind"));
+    return Invalid(found == chosen.end() ? "--bind" : found->second.back().origin,
+                   absl::StrCat("will not listen on ", listener.address,
+                                " without a password; set requirepass or users, or use 127.0.0.1 "
+                                "or ::1 and a tunnel"));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace

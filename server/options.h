@@ -8,8 +8,11 @@
 #include <atomic>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "idem/options.h"
+#include "server/tls.h"
+#include "server/users.h"
 
 namespace idem::server {
 
@@ -36,12 +39,16 @@ enum class LogLevel : uint8_t { kDebug, kVerbose, kNotice, kWarning };
 struct ServerOptions {
   Options store;
   std::string bind = "127.0.0.1";  // addresses, with blanks between them
-  uint16_t port = 6379;            // 0: any free one
-  int threads = 1;                 // event loops, 1 .. 64
+  uint16_t port = 6379;            // 0: any free one; none if there is another way in
+  std::string unixsocket;          // empty: none
+  uint32_t unixsocketperm = 0;     // 0: by the umask
+  TlsOptions tls;
+  int threads = 1;  // event loops, 1 .. 64
   Live<int> maxclients = 10'000;
   Live<int> timeout_s = 0;          // an idle client is closed after so long; 0: never
   Live<int> tcp_keepalive_s = 300;  // 0: no probes
   Live<LogLevel> loglevel = LogLevel::kNotice;
+  std::vector<UserSpec> users;    // none: everybody may do all
   std::string config_file;        // empty: there is none
   bool check_only = false;        // --check-config: the server is not to start
   void (*shut_down)() = nullptr;  // what SHUTDOWN calls; null: it is refused

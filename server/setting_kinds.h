@@ -82,6 +82,20 @@ Setting BytesSetting(std::string_view name, std::string_view standard, std::stri
           [=](const ServerOptions& options) { return absl::StrCat(ValueOf(field(options))); }};
 }
 
+template <typename Field>
+Setting TextSetting(std::string_view name, std::string_view takes, std::string_view reason,
+                    Field field) {
+  return {name,
+          "",
+          std::string(takes),
+          reason,
+          [=](std::string_view value, ServerOptions& options) -> std::string {
+            field(options) = value;
+            return "";
+          },
+          [=](const ServerOptions& options) { return field(options); }};
+}
+
 template <typename T>
 using WordList = std::vector<std::pair<std::string_view, T>>;
 

@@ -8,8 +8,11 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
 #include "server/setting_kinds.h"
+#include "server/socket.h"
+#include "server/user_settings.h"
 
 namespace idem::server {
 namespace {
@@ -27,8 +30,14 @@ Setting BindSetting() {
           "numeric addresses",
           "where to listen; other than loopback only with a password",
           [](std::string_view value, ServerOptions& options) -> std::string {
+            const std::vector<BindAddress> addresses = BindAddressesOf(value);
+            for (const BindAddress& each : addresses) {
+              if (!IsNumericAddress(each.address)) {
+                return absl::StrCat(each.address, " is not a numeric address");
+              }
+            }
             options.bind = value;
-            return value.empty() ? "takes an address, such as 127.0.0.1 or ::1" : "";
+            return addresses.empty() ? "takes an address, such as 127.0.0.1 or ::1" : "";
           },
           [](const ServerOptions& options) { return options.bind; },
           kWords};
@@ -44,6 +53,25 @@ Setting ThreadsSetting() {
     return fault;
   };
   return setting;
+}
+
+// Three octal digits, as chmod takes.
+Setting SocketModeSetting() {
+  return {
+      "unixsocketperm",
+      "0",
+      "octal digits, 0 to 777",
+      "who may connect to it, as chmod takes it; 0: by the umask",
+      [](std::string_view value, ServerOptions& options) -> std::string {
+        const bool octal = value.find_first_not_of("01234567") == value.npos;
+        if (!octal || value.empty() || value.size() > 4) return "takes octal digits, 0 to 777";
+        uint32_t mode = 0;
+        for (const char digit : value) mode = mode * 8 + static_cast<uint32_t>(digit - '0');
+        if (mode > 0777) return "takes octal digits, 0 to 777";
+        options.unixsocketperm = mode;
+        return "";
+      },
+      [](const ServerOptions& options) { return absl::StrFormat("%o", options.unixsocketperm); }};
 }
 
 std::string SetAppendFsync(std::string_view value, ServerOptions& options) {
@@ -137,7 +165,12 @@ Setting RetentionSetting() {
 std::vector<Setting> NetworkSettings() {
   return {
       BindSetting(),
-      NumberSetting("port", 6379, {0, 65'535}, "TCP port; 0 takes any free one", IDEM_FIELD(port)),
+      NumberSetting("port", 6379, {0, 65'535},
+                    "TCP port; 0: none if there is a tls-port or a unixsocket, else any free one",
+                    IDEM_FIELD(port)),
+      TextSetting("unixsocket", "a path", "listen at this Unix socket, too",
+                  IDEM_FIELD(unixsocket)),
+      SocketModeSetting(),
       ThreadsSetting(),
       NumberSetting("maxclients", 10'000, {1, 1'000'000},
                     "connections at one time; each is an open file", IDEM_FIELD(maxclients), kLive),
@@ -154,6 +187,25 @@ std::vector<Setting> NetworkSettings() {
                              {"warning", LogLevel::kWarning}},
                             "the least that is worth a line on stderr", IDEM_FIELD(loglevel),
                             kLive),
+  };
+}
+
+std::vector<Setting> TlsSettings() {
+  return {
+      NumberSetting("tls-port", 0, {0, 65'535}, "TCP port for TLS 1.2 and newer; 0: none",
+                    IDEM_FIELD(tls.port)),
+      TextSetting("tls-cert-file", "a path",
+                  "our certificate and its chain, PEM; read again on "
+                  "SIGHUP, as the next two",
+                  IDEM_FIELD(tls.cert_file)),
+      TextSetting("tls-key-file", "a path", "its private key, PEM", IDEM_FIELD(tls.key_file)),
+      TextSetting("tls-ca-cert-file", "a path", "who may sign the certificates of clients, PEM",
+                  IDEM_FIELD(tls.ca_cert_file)),
+      WordSetting<AskCertificate>("tls-auth-clients",
+                                  {{"yes", AskCertificate::kYes},
+                                   {"no", AskCertificate::kNo},
+                                   {"optional", AskCertificate::kOptional}},
+                                  "must clients show a certificate?", IDEM_FIELD(tls.auth_clients)),
   };
 }
 
@@ -232,7 +284,7 @@ std::string NumberFault(std::string_view text, const Bounds& bounds) {
 const std::vector<Setting>& Settings() {
   static const auto* const kSettings = [] {
     auto* const all = new std::vector<Setting>;
-    for (auto& group : {NetworkSettings(), StoreSettings()}) {
+    for (auto& group : {NetworkSettings(), TlsSettings(), UserSettings(), StoreSettings()}) {
       all->insert(all->end(), group.begin(), group.end());
     }
     return all;

@@ -199,13 +199,18 @@ TEST(ParseOptions, RefusesAndNamesTheFlag) {
   EXPECT_THAT(ErrorOf({"/"}), HasSubstr("cannot read the config file /: Is a directory"));
 }
 
-TEST(ParseOptions, ListensOnLoopbackOnly) {
+TEST(ParseOptions, ListensOnLoopbackOnlyWithoutAPassword) {
   for (const char* address : {"127.0.0.1", "127.8.8.8", "::1"}) {
     EXPECT_TRUE(Parse({"--dir", "/d", "--bind", address}).ok()) << address;
   }
-  for (const char* address : {"0.0.0.0", "192.168.0.1", "::", "localhost"}) {
-    EXPECT_THAT(ErrorOf({"--dir", "/d", "--bind", address}), HasSubstr("password")) << address;
+  for (const char* address : {"0.0.0.0", "192.168.0.1", "::", "*", "127.0.0.1 -::*"}) {
+    EXPECT_THAT(ErrorOf({"--dir", "/d", "--bind", address}), HasSubstr("without a password"))
+        << address;
+    EXPECT_TRUE(Parse({"--dir", "/d", "--bind", address}, {"IDEM_CONF_REQUIREPASS=x"}).ok());
   }
+  EXPECT_EQ(ErrorOf({"--dir", "/d", "--bind", "localhost"}),
+            "--bind: localhost is not a numeric address");
+  EXPECT_TRUE(Parse({"--dir", "/d", "--bind", "127.0.0.1 -::1"}).ok());
   EXPECT_THAT(ErrorOf({"--dir", "/d", "--bind", ""}), HasSubstr("--bind: takes an address"));
 }
 
