@@ -33,6 +33,7 @@ std::string AccessError(const Session& session, const Command& command, Argument
     return absl::StrCat("NOPERM User ", user->name(), " has no permissions to run the '",
                         Absl(command.name), "' command");
   }
+  if (user->spec().prefix.empty()) return "";
   const std::vector<std::string_view> keys = KeysOf(command, args);
   const bool sees_all = std::all_of(keys.begin(), keys.end(),
                                     [user](std::string_view key) { return user->Sees(key); });

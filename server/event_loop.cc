@@ -19,6 +19,7 @@ namespace {
 
 constexpr int kEventsPerTurn = 256;
 constexpr size_t kReceiveBytes = 64 << 10;
+static_assert(kReceiveBytes >= TlsSession::kRecordBytes);
 constexpr int kReadsPerTurn = 4;         // of one client
 constexpr int kLookMs = 1000;            // for a timeout
 constexpr int64_t kStrangerMs = 10'000;  // to authenticate
@@ -213,7 +214,7 @@ void EventLoop::Receive(Client& client) {
     if (count == 0) return client.connection.FeedEnd();
     client.connection.Feed({received_.data(), static_cast<size_t>(count)});
     if (has_timeout_ || client.queue == &strangers_) NoteSign(client);
-    if (static_cast<size_t>(count) < received_.size()) return;
+    if (client.stream.has_drained(static_cast<size_t>(count), received_.size())) return;
   }
 }
 

@@ -193,18 +193,14 @@ absl::Status Apply(const Assignments& chosen, ServerOptions& options) {
   return absl::OkStatus();
 }
 
-// With several addresses: as exposed as the most exposed one.
 absl::Status CheckExposure(const Assignments& chosen, const ServerOptions& options) {
-  if (!options.users.empty()) return absl::OkStatus();
-  for (const BindAddress& listener : BindAddressesOf(options.bind)) {
-    if (IsLoopback(listener.address)) continue;
-    const auto found = chosen.find(FindSetting("bind"));
-    return Invalid(found == chosen.end() ? "--bind" : found->second.back().origin,
-                   absl::StrCat("will not listen on ", listener.address,
-                                " without a password; set requirepass or users, or use 127.0.0.1 "
-                                "or ::1 and a tunnel"));
-  }
-  return absl::OkStatus();
+  const std::string exposed = ExposedAddressOf(options.bind);
+  if (exposed.empty() || !options.users.empty()) return absl::OkStatus();
+  const auto found = chosen.find(FindSetting("bind"));
+  return Invalid(found == chosen.end() ? "--bind" : found->second.back().origin,
+                 absl::StrCat("will not listen on ", exposed,
+                              " without a password; set requirepass or users, or use 127.0.0.1 or "
+                              "::1 and a tunnel"));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
 namespace idem::server {
@@ -52,6 +53,11 @@ void Server::Serve(Store* store) {
 }
 
 absl::Status Server::Reload(const ServerOptions& options) {
+  const std::string exposed = ExposedAddressOf(context_.options.bind);
+  if (!exposed.empty() && options.users.empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("it still listens on ", exposed, ", which needs a password; restart it"));
+  }
   if (options.tls.port != 0) {
     absl::StatusOr<std::shared_ptr<const TlsContext>> tls = TlsContext::Create(options.tls);
     if (!tls.ok()) return tls.status();

@@ -119,6 +119,13 @@ bool IsLoopback(const std::string& address) {
   return IN6_IS_ADDR_LOOPBACK(&parsed.v6().sin6_addr);
 }
 
+std::string ExposedAddressOf(std::string_view bind) {
+  for (BindAddress& each : BindAddressesOf(bind)) {
+    if (!IsLoopback(each.address)) return std::move(each.address);
+  }
+  return "";
+}
+
 absl::StatusOr<UniqueFd> ListenOn(const std::string& address, uint16_t port) {
   Address where;
   if (!Parse(address, port, where)) {

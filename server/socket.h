@@ -43,6 +43,8 @@ struct BindAddress {
 std::vector<BindAddress> BindAddressesOf(std::string_view bind);
 bool IsNumericAddress(const std::string& address);
 bool IsLoopback(const std::string& address);
+// The first of the words that is not loopback; empty: there is none.
+std::string ExposedAddressOf(std::string_view bind);
 
 // Listens on a numeric IPv4 or IPv6 address; port 0 takes any free one. kUnavailable: the message
 // says why not, and what to do.

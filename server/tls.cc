@@ -101,17 +101,6 @@ TlsSession::~TlsSession() { SSL_free(ssl_); }
 bool TlsSession::is_established() const { return SSL_is_init_finished(ssl_) == 1; }
 
 ssize_t TlsSession::Receive(char* bytes, size_t size) {
-  size_t received = 0;
-  do {
-    const ssize_t count = ReceiveRecord(bytes + received, size - received);
-    // What came before is told first; the end or the error comes again.
-    if (count <= 0) return received > 0 ? static_cast<ssize_t>(received) : count;
-    received += static_cast<size_t>(count);
-  } while (size - received >= kRecordBytes);
-  return static_cast<ssize_t>(received);
-}
-
-ssize_t TlsSession::ReceiveRecord(char* bytes, size_t size) {
   ERR_clear_error();
   receive_wants_to_send_ = false;
   const int count = SSL_read(ssl_, bytes, static_cast<int>(std::min<size_t>(size, INT_MAX)));

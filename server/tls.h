@@ -40,8 +40,8 @@ class TlsSession {
   TlsSession& operator=(const TlsSession&) = delete;
 
   // As recv: the count, 0 at the end, -1 with errno. What is not there yet is EAGAIN, also while
-  // the handshake is under way; a broken protocol is EPROTO. Needs room for one TLS record; reads
-  // until the socket has nothing more, or there is no such room left.
+  // the handshake is under way; a broken protocol is EPROTO. Takes one TLS record; with room for
+  // kRecordBytes it keeps none of it back, so that whoever waits for the socket misses nothing.
   ssize_t Receive(char* bytes, size_t size);
   // As send.
   ssize_t Send(const char* bytes, size_t size);
@@ -54,8 +54,6 @@ class TlsSession {
   static constexpr size_t kRecordBytes = 16 << 10;
 
  private:
-  ssize_t ReceiveRecord(char* bytes, size_t size);
-
   SSL* const ssl_;
   bool receive_wants_to_send_ = false;
 };

@@ -1,6 +1,8 @@
 // Where the server listens.
 #include "server/listeners.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -56,6 +58,23 @@ TEST(Listeners, AnAddressThatIsMissingMustBeOptional) {
   EXPECT_THAT(std::string(Listeners::Open(Options("-192.0.2.1")).status().message()),
               HasSubstr("cannot listen on 192.0.2.1"))
       << "one must be there";
+}
+
+TEST(Listeners, KeepaliveIsAskedOfTheSystem) {
+  const auto listener = ListenOn("127.0.0.1", 0);
+  ASSERT_TRUE(listener.ok());
+  const auto option = [&listener](int level, int name) {
+    int value = -1;
+    socklen_t size = sizeof(value);
+    getsockopt(listener->get(), level, name, &value, &size);
+    return value;
+  };
+  SetKeepalive(listener->get(), 0);
+  EXPECT_EQ(option(SOL_SOCKET, SO_KEEPALIVE), 0);
+  SetKeepalive(listener->get(), 90);
+  EXPECT_EQ(option(SOL_SOCKET, SO_KEEPALIVE), 1);
+  EXPECT_EQ(option(IPPROTO_TCP, TCP_KEEPIDLE), 90);
+  EXPECT_EQ(option(IPPROTO_TCP, TCP_KEEPINTVL), 30);
 }
 
 TEST(Listeners, AUnixSocketAloneGoesWithItsOwner) {

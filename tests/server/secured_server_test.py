@@ -104,6 +104,14 @@ class UsersTest(SecuredTest):
         with redis.Redis(port=server.port, password="hunter2") as client:
             self.assertTrue(client.ping())
 
+    def test_a_reload_does_not_take_the_last_password_from_an_open_port(self):
+        server = self.start_with("bind 0.0.0.0\nrequirepass hunter2\n")
+        self.config.write_text("bind 0.0.0.0\n")
+        self.reload(server, f"stay as they were: {self.config}:1: bind: will not listen on")
+        self.config.write_text("bind 127.0.0.1\n")
+        self.reload(server, "stay as they were: it still listens on 0.0.0.0, which needs a password")
+        self.assertEqual(redis_cli("-p", server.port, "PING"), "NOAUTH Authentication required.")
+
     def test_roles_and_prefixes_for_redis_py(self):
         server = self.start_with("user orders prefix=orders: >a-word\n"
                                  "user eve role=reader >b-word\nuser root role=admin >c-word\n")

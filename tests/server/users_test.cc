@@ -126,6 +126,15 @@ TEST(UserSettings, ASecretIsNoFlagAndIsInNoError) {
   EXPECT_EQ(options.status().message(), "IDEM_CONF_REQUIREPASS: takes 1 to 1024 bytes");
 }
 
+TEST(ConfigRewrite, NamesTheFileThatItDoesNotWrite) {
+  ServerOptions options = OneThreadServer::InMemory();
+  options.config_file = "/etc/idem.conf";
+  OneThreadServer server(options);
+  EXPECT_EQ(Client(server).Ask({"CONFIG", "REWRITE"}),
+            "-ERR Rewriting config file: this server never writes /etc/idem.conf; change it by "
+            "hand\r\n");
+}
+
 // --- From users to answers -----------------------------------------------------------------------
 
 ServerOptions WithUsers() {
