@@ -2,7 +2,7 @@
 # Expects `root`, the top of the source tree. Everything built lands in $root/build.
 
 # What it takes to build the library and the server.
-build_packages=(g++ cmake ninja-build libabsl-dev libxxhash-dev)
+build_packages=(g++ cmake ninja-build libabsl-dev libxxhash-dev libssl-dev)
 
 say() { printf '%s\n' "$*" >&2; }
 

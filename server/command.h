@@ -105,6 +105,7 @@ struct KeyRange {
   int first = 0;
   int last = 0;
   int step = 0;
+  int count_at = 0;  // not 0: the client says there how many keys follow
 };
 
 struct Command {

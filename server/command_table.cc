@@ -50,8 +50,8 @@ CommandTable::CommandTable() {
   for (const auto& family :
        {IdemCommands(), StringCommands(), UpdateCommands(), KeyCommands(), KeyspaceCommands(),
         ObjectCommands(), ScanCommands(), ScriptCommands(), TransactionCommands(),
-        ConnectionCommands(), ClientCommands(), ServerCommands(), OperatorCommands(),
-        SnapshotCommands(), IntrospectionCommands()}) {
+        ConnectionCommands(), ClientCommands(), ServerCommands(), ConfigCommands(),
+        OperatorCommands(), SnapshotCommands(), IntrospectionCommands()}) {
     for (const Command& command : family) {
       by_name_.emplace(command.name, &command);
       if (command.name.find('|') == command.name.npos) commands_.push_back(&command);
@@ -118,6 +118,21 @@ std::vector<const Command*> CommandTable::SubcommandsOf(const Command& container
 bool ArityHolds(const Command& command, size_t arguments) {
   const auto count = static_cast<int64_t>(arguments);
   return command.arity >= 0 ? count == command.arity : count >= -command.arity;
+}
+
+std::vector<std::string_view> KeysOf(const Command& command, Arguments args) {
+  auto [first, last, step, count_at] = command.keys;
+  const int size = static_cast<int>(args.size());
+  if (count_at != 0) {
+    const auto count = ParseInteger(args[static_cast<size_t>(count_at)]).value_or(0);
+    first = count_at + 1;
+    last = count_at + static_cast<int>(std::clamp<int64_t>(count, 0, size - first));
+    step = 1;
+  }
+  if (last < 0) last += size;
+  std::vector<std::string_view> keys;
+  for (int i = first; i > 0 && i <= last; i += step) keys.push_back(args[static_cast<size_t>(i)]);
+  return keys;
 }
 
 }  // namespace idem::server

@@ -50,6 +50,9 @@ class CommandTable {
 
 bool ArityHolds(const Command& command, size_t arguments);
 
+// The keys among the arguments, whose number must be right.
+std::vector<std::string_view> KeysOf(const Command& command, Arguments args);
+
 }  // namespace idem::server
 
 #endif  // IDEM_SERVER_COMMAND_TABLE_H_

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/access.h"
 #include "server/command_table.h"
 #include "server/commands/transaction_commands.h"
 #include "server/error_texts.h"
@@ -39,10 +40,16 @@ Summary SummaryOf(const Told& told) {
 
 Connection::Connection(LoopContext& loop, std::string peer)
     : loop_(loop), output_(&loop.buffers), writer_(output_.buffer()) {
-  parser_.emplace(kLimits);
+  session_.user = loop.server.users.initial();
+  parser_.emplace(Limits());
   session_.id = loop.server.next_client_id.fetch_add(1, std::memory_order_relaxed);
   session_.since_boot_ms = loop.server.clock().BootMs();
   session_.peer = std::move(peer);
+}
+
+const RespLimits& Connection::Limits() const {
+  static constexpr RespLimits kBeforeAuth = RespLimits::BeforeAuth();
+  return is_authenticated() ? kLimits : kBeforeAuth;
 }
 
 void Connection::Feed(std::string_view bytes) {
@@ -113,7 +120,10 @@ size_t Connection::Take(bool is_inline, size_t begin, size_t end) {
   CommandBatch& batch = loop_.batch;
   std::string error;
   const Command* const command = loop_.server.commands->Find(parser_->args(), &error);
-  if (command == nullptr) {
+  if (command != nullptr && !session_.may_do_all()) {
+    error = AccessError(session_, *command, parser_->args());
+  }
+  if (!error.empty()) {
     if (session_.queue != nullptr) session_.queue->Spoil();
     batch.AddError(std::move(error), begin);
   } else if ((command->flags & kLoading) == 0 && loop_.server.store.get() == nullptr) {
@@ -138,6 +148,7 @@ size_t Connection::RunAlone(const Command& command, size_t begin, size_t end) {
   output_.Seal(call.lsn);
   loop_.stats.commands.Add(1);
   PauseIfFull();
+  if ((command.flags & kNoAuth) != 0) parser_->set_limits(Limits());
   if (session_.quit) Close();
   return end;
 }
@@ -163,7 +174,7 @@ size_t Connection::Settle(size_t next) {
 size_t Connection::AwaitLog(const LogMoment& before, size_t next) {
   pause_ = Pause::kBacklog;
   paused_at_ = before;
-  parser_.emplace(kLimits);
+  parser_.emplace(Limits());
   return next;
 }
 

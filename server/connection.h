@@ -83,6 +83,9 @@ class Connection {
   bool wants_input() const { return pause_ == Pause::kNone && !closing_ && !input_ended_; }
   // Something here goes on when committed() moves.
   bool waits_for_commit() const { return output_.has_gates() || pause_ == Pause::kBacklog; }
+  int64_t since_boot_ms() const { return session_.since_boot_ms; }
+  // Is it somebody? Until then commands are few and small, and the owner gives it little time.
+  bool is_authenticated() const { return session_.user != nullptr; }
   // Nothing is left to do: close the socket.
   bool finished() const;
 
@@ -95,6 +98,7 @@ class Connection {
     bool operator==(const LogMoment&) const = default;
   };
 
+  const RespLimits& Limits() const;
   LogMoment Now() const { return {Committed(), loop_.log_moves.load(std::memory_order_acquire)}; }
 
   // 0 while the store is being opened: nothing waits for it then.

@@ -17,7 +17,9 @@
 #include "server/command_queue.h"
 #include "server/options.h"
 #include "server/script_cache.h"
+#include "server/tls.h"
 #include "server/transaction_gate.h"
+#include "server/users.h"
 
 namespace idem::server {
 
@@ -74,6 +76,7 @@ struct ServerContext {
   ServerContext(const ServerOptions& given, Store* opened, const CommandTable* table)
       : options(given),
         store(opened),
+        users(given.users),
         commands(table),
         started_boot_ms(given.store.clock->BootMs()),
         loops(static_cast<size_t>(given.threads)) {}
@@ -85,6 +88,8 @@ struct ServerContext {
   LoadingState loading;
   ScriptCache scripts;
   TransactionGate transactions;
+  Users users;
+  ReloadableTls tls;
   const CommandTable* commands;
   int64_t started_boot_ms;
   std::string run_id;
@@ -98,12 +103,18 @@ struct Session {
   uint64_t id = 0;
   int64_t since_boot_ms = 0;
   std::string peer;  // "127.0.0.1:50000"
+  UserPtr user;      // null: has not authenticated yet
   std::string name;
   std::string library_name;
   std::string library_version;
   bool quit = false;                    // answer, then close
   std::unique_ptr<CommandQueue> queue;  // between MULTI and EXEC
   std::vector<WatchedKey> watched;
+
+  // Nothing needs to be checked; see access.h.
+  bool may_do_all() const { return user != nullptr && user->may_do_all(); }
+  // Is this a key that the client may know of?
+  bool Sees(std::string_view key) const { return user != nullptr && user->Sees(key); }
 };
 
 }  // namespace idem::server

@@ -17,6 +17,7 @@ inline constexpr std::string_view kWrongType =
     "WRONGTYPE Operation against a key holding the wrong kind of value";
 inline constexpr std::string_view kWrongPassword =
     "WRONGPASS invalid username-password pair or user is disabled.";
+inline constexpr std::string_view kNotAuthenticated = "NOAUTH Authentication required.";
 
 // Our own commands explain their errors; those of Redis say what Redis says.
 bool ExplainsErrors(const Command& command);

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <functional>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -18,38 +19,30 @@ namespace {
 
 constexpr int kEventsPerTurn = 256;
 constexpr size_t kReceiveBytes = 64 << 10;
-constexpr int kReadsPerTurn = 4;  // of one client
-constexpr int kAcceptPauseMs = 100;
+static_assert(kReceiveBytes >= TlsSession::kRecordBytes);
+constexpr int kReadsPerTurn = 4;         // of one client
+constexpr int kLookMs = 1000;            // for a timeout
+constexpr int64_t kStrangerMs = 10'000;  // to authenticate
 constexpr int kDrainMs = 5000;
 constexpr int kForever = -1;
-constexpr std::string_view kTooManyClients = "-ERR max number of clients reached\r\n";
 
 absl::Status SystemError(const char* what) {
   return absl::UnavailableError(absl::StrCat(what, ": ", std::strerror(errno)));
 }
 
-bool OutOfDescriptors(int error) {
-  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-
 bool MayRetry(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
-
-void Wake(int eventfd) {
-  const uint64_t one = 1;
-  // Full means that the wakeup is already on its way.
-  [[maybe_unused]] const ssize_t ignored = write(eventfd, &one, sizeof(one));
-}
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<EventLoop>> EventLoop::Create(ServerContext& server, size_t index,
-                                                             int listener, const EventLoops& all) {
+                                                             std::span<const Listener> listeners,
+                                                             const EventLoops& all) {
   UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
   if (!epoll.valid()) return SystemError("epoll_create1");
   UniqueFd wakeup(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (!wakeup.valid()) return SystemError("eventfd");
   std::unique_ptr<EventLoop> loop(
-      new EventLoop(server, index, listener, all, std::move(epoll), std::move(wakeup)));
+      new EventLoop(server, index, listeners, all, std::move(epoll), std::move(wakeup)));
   // Edge-triggered, so that nobody has to read it.
   epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.ptr = &loop->wakeup_}};
   if (epoll_ctl(loop->epoll_.get(), EPOLL_CTL_ADD, loop->wakeup_.get(), &event) != 0) {
@@ -58,11 +51,11 @@ absl::StatusOr<std::unique_ptr<EventLoop>> EventLoop::Create(ServerContext& serv
   return loop;
 }
 
-EventLoop::EventLoop(ServerContext& server, size_t index, int listener, const EventLoops& all,
-                     UniqueFd epoll, UniqueFd wakeup)
+EventLoop::EventLoop(ServerContext& server, size_t index, std::span<const Listener> listeners,
+                     const EventLoops& all, UniqueFd epoll, UniqueFd wakeup)
     : context_(server, index),
       store_(server.store),
-      listener_(listener),
+      listeners_(listeners),
       all_(all),
       epoll_(std::move(epoll)),
       wakeup_(std::move(wakeup)),
@@ -87,22 +80,30 @@ void EventLoop::ListenTo(Store& store) {
 
 void EventLoop::RequestStop(StopMode mode) {
   stop_.store(mode, std::memory_order_release);
-  Wake(wakeup_.get());
+  Wake();
+}
+
+void EventLoop::Wake() {
+  const uint64_t one = 1;
+  // Full means that the wakeup is already on its way.
+  [[maybe_unused]] const ssize_t ignored = write(wakeup_.get(), &one, sizeof(one));
 }
 
 // On the thread that commits.
 void EventLoop::OnCommit() {
   context_.log_moves.fetch_add(1, std::memory_order_acq_rel);
-  if (asleep_.exchange(false, std::memory_order_acq_rel)) Wake(wakeup_.get());
+  if (asleep_.exchange(false, std::memory_order_acq_rel)) Wake();
 }
 
 void EventLoop::Turn(int timeout_ms) {
   epoll_event events[kEventsPerTurn];
   const int count = epoll_wait(epoll_.get(), events, kEventsPerTurn, SleepMs(timeout_ms));
   asleep_.store(false, std::memory_order_relaxed);
+  LookAtClock();
   for (int i = 0; i < count; ++i) Dispatch(events[i]);
   if (!is_accepting_ && context_.server.clock().BootMs() >= accept_again_ms_) StartAccepting();
   TouchWaiting();
+  CloseSilent();
   EndTurn();
   CommitTurn();
 }
@@ -119,7 +120,10 @@ void EventLoop::CommitTurn() {
 
 // How long may epoll_wait sleep?
 int EventLoop::SleepMs(int timeout_ms) {
-  if (!is_accepting_ && timeout_ms == kForever) timeout_ms = kAcceptPauseMs;
+  if (!clients_.empty() && timeout_ms == kForever) timeout_ms = kLookMs;
+  if (!is_accepting_ && (timeout_ms == kForever || timeout_ms > kAcceptPauseMs)) {
+    timeout_ms = kAcceptPauseMs;
+  }
   if (waiting_.empty()) return timeout_ms;
   // From here on a move wakes us; one that came before is seen here.
   asleep_.exchange(true, std::memory_order_acq_rel);
@@ -127,13 +131,14 @@ int EventLoop::SleepMs(int timeout_ms) {
 }
 
 void EventLoop::Dispatch(const epoll_event& event) {
-  if (event.data.ptr == &listener_) return Accept();
+  if (const Listener* const listener = ListenerOf(event.data.ptr)) return Accept(*listener);
   if (event.data.ptr == &wakeup_) return TakeAdopted();
   Client& client = *static_cast<Client*>(event.data.ptr);  // freed at the end of a turn only
   if (event.events & EPOLLOUT) client.cannot_send = false;
   // EPOLLHUP without input: both sides are closed, and nobody is left to answer.
   if ((event.events & (EPOLLERR | EPOLLHUP)) && !(event.events & EPOLLIN)) return Close(client);
-  if (event.events & EPOLLIN) Receive(client);
+  const bool may_receive = (event.events & EPOLLIN) || client.stream.receive_wants_to_send();
+  if (may_receive) Receive(client);
   Touch(client);
 }
 
@@ -144,7 +149,7 @@ void EventLoop::EndTurn() {
     if (!touched_[i]->is_closed) Flush(*touched_[i]);
   }
   touched_.clear();
-  for (const Client* client : closed_) clients_.erase(client->socket.get());
+  for (const Client* client : closed_) clients_.erase(client->stream.fd());
   const int closed = static_cast<int>(closed_.size());
   context_.server.clients.fetch_sub(closed, std::memory_order_relaxed);
   load_.fetch_sub(closed, std::memory_order_relaxed);
@@ -167,89 +172,55 @@ void EventLoop::Drain() {
   }
 }
 
-void EventLoop::StartAccepting() {
-  epoll_event event{.events = EPOLLIN | EPOLLEXCLUSIVE, .data = {.ptr = &listener_}};
-  is_accepting_ = epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, listener_, &event) == 0;
-}
+// --- Clients that are waited for -----------------------------------------------------------------
 
-void EventLoop::PauseAccepting() {
-  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, listener_, nullptr);
-  is_accepting_ = false;
-  accept_again_ms_ = context_.server.clock().BootMs() + kAcceptPauseMs;
-}
-
-void EventLoop::Accept() {
-  UniqueFd socket = AcceptFrom(listener_);
-  if (!socket.valid()) {
-    if (OutOfDescriptors(errno)) PauseAccepting();
+void EventLoop::LookAtClock() {
+  const bool has_timeout = context_.server.options.timeout_s != 0;
+  if (!has_timeout && strangers_.empty()) {
+    has_timeout_ = false;
     return;
   }
-  ServerContext& server = context_.server;
-  if (server.clients.fetch_add(1, std::memory_order_relaxed) >= server.options.maxclients) {
-    server.clients.fetch_sub(1, std::memory_order_relaxed);
-    return Reject(socket);
+  now_ms_ = context_.server.clock().BootMs();
+  if (has_timeout && !has_timeout_) known_.RenewAll(now_ms_);
+  has_timeout_ = has_timeout;
+}
+
+void EventLoop::CloseSilent() {
+  if (!strangers_.empty()) CloseOverdue(strangers_, kStrangerMs);
+  if (has_timeout_) CloseOverdue(known_, int64_t{1000} * context_.server.options.timeout_s);
+}
+
+void EventLoop::CloseOverdue(const Patience& queue, int64_t limit_ms) {
+  if (limit_ms == 0) return;
+  while (Patience::Guest* const late = queue.Overdue(limit_ms, now_ms_)) {
+    Client& client = static_cast<Client&>(*late);
+    if (client.is_waiting) {
+      known_.Add(client, now_ms_);  // it is we who are late
+    } else {
+      Close(client);
+    }
   }
-  context_.stats.connections.Add(1);
-  EventLoop& loop = LeastLoaded();
-  loop.load_.fetch_add(1, std::memory_order_relaxed);
-  if (&loop == this) return Admit(std::move(socket));
-  loop.Adopt(std::move(socket));
 }
 
-EventLoop& EventLoop::LeastLoaded() {
-  EventLoop* least = this;
-  for (const auto& loop : all_) {
-    const int load = loop->load_.load(std::memory_order_relaxed);
-    if (load < least->load_.load(std::memory_order_relaxed)) least = loop.get();
-  }
-  return *least;
-}
-
-void EventLoop::Adopt(UniqueFd socket) {
-  {
-    const std::lock_guard lock(adopted_mutex_);
-    adopted_.push_back(std::move(socket));
-  }
-  Wake(wakeup_.get());
-}
-
-void EventLoop::TakeAdopted() {
-  std::vector<UniqueFd> adopted;
-  {
-    const std::lock_guard lock(adopted_mutex_);
-    adopted.swap(adopted_);
-  }
-  for (UniqueFd& socket : adopted) Admit(std::move(socket));
-}
-
-void EventLoop::Admit(UniqueFd socket) {
-  const int fd = socket.get();
-  auto& client = clients_[fd];
-  client = std::make_unique<Client>(std::move(socket), context_);
-  client->interest = EPOLLIN;
-  epoll_event event{.events = EPOLLIN, .data = {.ptr = client.get()}};
-  const bool added = epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
-  if (!added || stop_.load(std::memory_order_relaxed) != StopMode::kRunning) Close(*client);
-}
-
-void EventLoop::Reject(const UniqueFd& socket) {
-  context_.stats.rejected_connections.Add(1);
-  send(socket.get(), kTooManyClients.data(), kTooManyClients.size(), MSG_NOSIGNAL);
-  shutdown(socket.get(), SHUT_WR);
-  DiscardInput(socket.get());
-}
+// --- Bytes ---------------------------------------------------------------------------------------
 
 void EventLoop::Receive(Client& client) {
   for (int i = 0; i < kReadsPerTurn && client.connection.wants_input(); ++i) {
-    const ssize_t count = recv(client.socket.get(), received_.data(), received_.size(), 0);
+    const ssize_t count = client.stream.Receive(received_.data(), received_.size());
     if (count < 0) {
       if (!MayRetry(errno)) Close(client);
       return;
     }
     if (count == 0) return client.connection.FeedEnd();
     client.connection.Feed({received_.data(), static_cast<size_t>(count)});
-    if (static_cast<size_t>(count) < received_.size()) return;
+    if (has_timeout_ || client.queue == &strangers_) NoteSign(client);
+    if (client.stream.has_drained(static_cast<size_t>(count), received_.size())) return;
   }
+}
+
+// It is not silent, or it is known now. Other input of a stranger buys it no time.
+void EventLoop::NoteSign(Client& client) {
+  if (client.is_known()) known_.Add(client, now_ms_);
 }
 
 // Sends what may leave; what a full output had stopped then goes on, and may leave too.
@@ -259,8 +230,7 @@ void EventLoop::Flush(Client& client) {
     if (!SendReleasable(client)) return Close(client);
   } while (connection.Continue());
   if (connection.finished()) {
-    shutdown(client.socket.get(), SHUT_WR);
-    DiscardInput(client.socket.get());
+    client.stream.End();
     return Close(client);
   }
   SetWaiting(client, connection.waits_for_commit());
@@ -272,7 +242,7 @@ bool EventLoop::SendReleasable(Client& client) {
   while (!client.cannot_send) {
     const std::string_view bytes = client.connection.Releasable();
     if (bytes.empty()) return true;
-    const ssize_t count = send(client.socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const ssize_t count = client.stream.Send(bytes);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0 && !MayRetry(errno)) return false;
     if (count < 0) {
@@ -285,12 +255,13 @@ bool EventLoop::SendReleasable(Client& client) {
 }
 
 void EventLoop::UpdateInterest(Client& client) {
-  const uint32_t interest = (client.connection.wants_input() ? uint32_t{EPOLLIN} : 0) |
-                            (client.cannot_send ? uint32_t{EPOLLOUT} : 0);
+  const uint32_t interest =
+      (client.connection.wants_input() ? uint32_t{EPOLLIN} : 0) |
+      (client.cannot_send || client.stream.receive_wants_to_send() ? uint32_t{EPOLLOUT} : 0);
   if (interest == client.interest) return;
   client.interest = interest;
   epoll_event event{.events = interest, .data = {.ptr = &client}};
-  epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, client.socket.get(), &event);
+  epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, client.stream.fd(), &event);
 }
 
 void EventLoop::Touch(Client& client) {
@@ -322,6 +293,7 @@ void EventLoop::Close(Client& client) {
   if (client.is_closed) return;
   client.is_closed = true;
   SetWaiting(client, false);
+  client.queue->Remove(client);
   closed_.push_back(&client);
 }
 

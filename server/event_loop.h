@@ -15,14 +15,18 @@
 // The exception: where every client of the loop waits for a commit, the loop has nothing else to
 // do, and commits by itself. A hand-over there and back costs about as much as a fast disk.
 //
-// All loops wait at one listening socket (EPOLLEXCLUSIVE). Whoever accepts a connection gives it to
-// the loop that has the fewest: the kernel alone would give a burst of them to one loop. Out of
-// file descriptors a loop leaves new connections in the kernel's queue for a moment instead of
+// A client that has not authenticated in kStrangerMs is closed, and so is one that was silent for
+// the setting `timeout`. A loop wakes at least once a second while it has clients, so that it sees
+// a setting that has moved; it looks at the clock only where one of the two is waited for.
+//
+// All loops wait at the same listening sockets (EPOLLEXCLUSIVE). Whoever accepts a connection gives
+// it to the loop that has the fewest: the kernel alone would give a burst of them to one loop. Out
+// of file descriptors a loop leaves new connections in the kernel's queue for a moment instead of
 // spinning.
 //
-// Ownership: the ServerContext, the listener and the vector of all loops outlive the loop. A Client
-// lives in clients_.
-// Thread rule: Run on one thread; ListenTo, RequestStop and Adopt from any.
+// Ownership: the ServerContext, the listeners and the vector of all loops outlive the loop. A
+// Client lives in clients_. Thread rule: Run on one thread; ListenTo, RequestStop and Adopt from
+// any.
 #ifndef IDEM_SERVER_EVENT_LOOP_H_
 #define IDEM_SERVER_EVENT_LOOP_H_
 
@@ -30,6 +34,8 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -37,7 +43,10 @@
 #include "absl/status/statusor.h"
 #include "server/connection.h"
 #include "server/context.h"
+#include "server/listeners.h"
+#include "server/patience.h"
 #include "server/socket.h"
+#include "server/stream.h"
 
 struct epoll_event;
 
@@ -56,7 +65,8 @@ class EventLoop {
  public:
   // The loop with this index of server.loops; `all` is complete before the first one runs.
   static absl::StatusOr<std::unique_ptr<EventLoop>> Create(ServerContext& server, size_t index,
-                                                           int listener, const EventLoops& all);
+                                                           std::span<const Listener> listeners,
+                                                           const EventLoops& all);
   ~EventLoop();
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
@@ -68,14 +78,17 @@ class EventLoop {
   void ListenTo(Store& store);
   void RequestStop(StopMode mode);
   // Takes over a connection that another loop has accepted.
-  void Adopt(UniqueFd socket);
+  void Adopt(Stream stream);
 
  private:
-  struct Client {
-    Client(UniqueFd connected, LoopContext& loop)
-        : socket(std::move(connected)), connection(loop, PeerOf(socket.get())) {}
+  struct Client : Patience::Guest {
+    Client(Stream connected, LoopContext& loop)
+        : stream(std::move(connected)), connection(loop, PeerOf(stream.fd())) {}
 
-    UniqueFd socket;
+    // Until then it gets little time.
+    bool is_known() const { return stream.is_established() && connection.is_authenticated(); }
+
+    Stream stream;
     Connection connection;
     uint32_t interest = 0;
     bool is_touched = false;
@@ -85,8 +98,10 @@ class EventLoop {
     size_t waiting_index = 0;  // in waiting_, while it is there
   };
 
-  EventLoop(ServerContext& server, size_t index, int listener, const EventLoops& all,
-            UniqueFd epoll, UniqueFd wakeup);
+  EventLoop(ServerContext& server, size_t index, std::span<const Listener> listeners,
+            const EventLoops& all, UniqueFd epoll, UniqueFd wakeup);
+
+  static constexpr int kAcceptPauseMs = 100;  // out of file descriptors
 
   void Turn(int timeout_ms);
   void Drain();
@@ -95,15 +110,22 @@ class EventLoop {
   int SleepMs(int timeout_ms);
   void Dispatch(const epoll_event& event);
 
-  void Accept();
+  const Listener* ListenerOf(const void* event_pointer) const;
+  void Accept(const Listener& listener);
+  std::optional<Stream> StreamOf(UniqueFd socket, Listener::Kind kind) const;
   EventLoop& LeastLoaded();
   void TakeAdopted();
-  void Admit(UniqueFd socket);
-  void Reject(const UniqueFd& socket);
+  void Admit(Stream stream);
+  void Reject(UniqueFd socket, Listener::Kind kind);
   void StartAccepting();
   void PauseAccepting();
 
+  void LookAtClock();
+  void CloseSilent();
+  void CloseOverdue(const Patience& queue, int64_t limit_ms);
+
   void Receive(Client& client);
+  void NoteSign(Client& client);
   void Flush(Client& client);
   bool SendReleasable(Client& client);
   void UpdateInterest(Client& client);
@@ -113,10 +135,11 @@ class EventLoop {
   void Close(Client& client);
 
   void OnCommit();
+  void Wake();
 
   LoopContext context_;
   const OpenedStore& store_;
-  int listener_;
+  std::span<const Listener> listeners_;
   const EventLoops& all_;
   UniqueFd epoll_;
   UniqueFd wakeup_;
@@ -125,12 +148,16 @@ class EventLoop {
   std::atomic<bool> asleep_{false};  // the next commit must wake the loop
   std::atomic<int> load_{0};         // connections here or on their way
   std::mutex adopted_mutex_;
-  std::vector<UniqueFd> adopted_;  // guarded by adopted_mutex_
+  std::vector<Stream> adopted_;  // guarded by adopted_mutex_
 
   absl::flat_hash_map<int, std::unique_ptr<Client>> clients_;  // by file descriptor
   std::vector<Client*> touched_;                               // to be flushed in this turn
   std::vector<Client*> closed_;                                // to be freed in this turn
   std::vector<Client*> waiting_;                               // for a commit, in no order
+  Patience strangers_;                                         // not known yet
+  Patience known_;                                             // in order while there is a timeout
+  bool has_timeout_ = false;
+  int64_t now_ms_ = 0;  // of this turn, while somebody is waited for
   uint64_t seen_moves_ = 0;
   bool is_accepting_ = false;
   int64_t accept_again_ms_ = 0;  // boot time; while not accepting

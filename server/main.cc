@@ -1,7 +1,7 @@
 // idem-server: listens, opens the store, serves it, and stops cleanly on SIGTERM or SIGINT.
 //
-// Exit codes: 0 stopped; 1 the store or the port cannot be opened, or the log failed; 2 wrong
-// usage.
+// Exit codes: 0 stopped; 1 the store or the port cannot be opened, or the log failed; 2 a wrong
+// command line, environment or config file.
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
@@ -12,15 +12,21 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <initializer_list>
+#include <iterator>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
 #include "idem/store.h"
+#include "server/option_sources.h"
 #include "server/options.h"
 #include "server/readiness.h"
 #include "server/server.h"
+#include "server/settings.h"
 #include "server/store_opening.h"
+#include "server/tls.h"
 #include "server/version.h"
 
 namespace idem::server {
@@ -31,19 +37,34 @@ constexpr int kUsage = 2;
 
 void Complain(const std::string& text) { std::fprintf(stderr, "idem-server: %s\n", text.c_str()); }
 
+std::span<const char* const> Environment() {
+  const char* const* const first = environ;
+  const char* const* end = first;
+  while (*end != nullptr) ++end;
+  return {first, end};
+}
+
 bool Names(std::span<const char* const> arguments, std::string_view word) {
   return std::find(arguments.begin(), arguments.end(), word) != arguments.end();
 }
 
-// The signals that stop us, read from a descriptor. Blocked for all threads started later.
-UniqueFd CatchStopSignals(sigset_t* signals) {
-  std::signal(SIGPIPE, SIG_IGN);
-  sigemptyset(signals);
-  sigaddset(signals, SIGTERM);
-  sigaddset(signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, signals, nullptr);
-  return UniqueFd(signalfd(-1, signals, SFD_CLOEXEC));
-}
+// The signals that we answer, read from descriptors. Blocked for all threads started later.
+struct Signals {
+  sigset_t stop_set = SetOf({SIGTERM, SIGINT});
+  UniqueFd stop = Catch(stop_set);
+  UniqueFd reload = Catch(SetOf({SIGHUP}));
+
+  static sigset_t SetOf(std::initializer_list<int> signals) {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : signals) sigaddset(&set, signal);
+    return set;
+  }
+  static UniqueFd Catch(const sigset_t& set) {
+    pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    return UniqueFd(signalfd(-1, &set, SFD_CLOEXEC));
+  }
+};
 
 // Every connection is a file descriptor; the log and the loops need some too.
 void FitFileLimit(ServerOptions* options) {
@@ -56,7 +77,7 @@ void FitFileLimit(ServerOptions* options) {
   setrlimit(RLIMIT_NOFILE, &limit);
   if (limit.rlim_cur == wanted) return;
   options->maxclients = static_cast<int>(limit.rlim_cur - std::min(limit.rlim_cur - 1, kReserved));
-  Complain(absl::StrCat("warning: the limit of open files allows for ", options->maxclients,
+  Complain(absl::StrCat("warning: the limit of open files allows for ", options->maxclients.get(),
                         " clients only; raise it with ulimit -n, or lower --maxclients"));
 }
 
@@ -71,24 +92,23 @@ void WarnIfNotDurable(const Options& store) {
   Complain(absl::StrCat("warning: durability ", DurabilityName(store), ": ", loss));
 }
 
-void TellReady(const ServerOptions& options) {
-  const bool is_v6 = options.bind.find(':') != options.bind.npos;
+void TellReady(const Server& server) {
+  const ServerOptions& options = server.context().options;
   const std::string where = options.store.durability == Durability::kMemory
                                 ? "no data directory"
                                 : absl::StrCat("data in ", options.store.directory);
-  std::printf(
-      "idem-server %s ready on %s%s%s:%d, %s, durability %s, memory limit %s, %d thread%s\n",
-      std::string(kIdemVersion).c_str(), is_v6 ? "[" : "", options.bind.c_str(), is_v6 ? "]" : "",
-      options.port, where.c_str(), DurabilityName(options.store).c_str(),
-      HumanBytes(options.store.memory_limit_bytes).c_str(), options.threads,
-      options.threads == 1 ? "" : "s");
+  std::printf("idem-server %s ready on %s, %s, durability %s, memory limit %s, %d thread%s\n",
+              std::string(kIdemVersion).c_str(), server.listeners().Names().c_str(), where.c_str(),
+              DurabilityName(options.store).c_str(),
+              HumanBytes(options.store.memory_limit_bytes).c_str(), options.threads,
+              options.threads == 1 ? "" : "s");
   std::fflush(stdout);
 }
 
 // Left pending, the signal would end the process as soon as it is unblocked.
-void TakeSignal(const UniqueFd& stop_signals) {
+void TakeSignal(const UniqueFd& signals) {
   signalfd_siginfo taken;
-  while (read(stop_signals.get(), &taken, sizeof(taken)) < 0 && errno == EINTR) {
+  while (read(signals.get(), &taken, sizeof(taken)) < 0 && errno == EINTR) {
   }
 }
 
@@ -147,18 +167,36 @@ class StallWatch {
   bool stalled_ = false;
 };
 
+// Users and certificates anew, from where they came from; if anything is wrong, the old ones stay.
+void Reload(Server& server, std::span<const char* const> arguments) {
+  const absl::StatusOr<ServerOptions> options = ParseOptions(arguments, Environment());
+  const absl::Status status = options.ok() ? server.Reload(*options) : options.status();
+  Complain(status.ok() ? "SIGHUP: users and certificates are read again"
+                       : absl::StrCat("SIGHUP: users and certificates stay as they were: ",
+                                      status.message()));
+}
+
 // Returns the exit code.
-int ServeUntilStopped(Server& server, Store& store, const UniqueFd& stop_signals,
-                      const sigset_t& signals) {
+int ServeUntilStopped(Server& server, Store& store, std::span<const char* const> arguments,
+                      const Signals& signals) {
   const FailureAlarm alarm(&store);
-  pollfd events[] = {{.fd = stop_signals.get(), .events = POLLIN, .revents = 0},
-                     {.fd = alarm.fd(), .events = POLLIN, .revents = 0}};
+  pollfd events[] = {{.fd = signals.stop.get(), .events = POLLIN, .revents = 0},
+                     {.fd = alarm.fd(), .events = POLLIN, .revents = 0},
+                     {.fd = signals.reload.get(), .events = POLLIN, .revents = 0}};
   StallWatch stalls;
-  while (poll(events, 2, StallWatch::kLookMs) <= 0) stalls.Look(store.GetStats().log);
+  while (events[0].revents == 0 && events[1].revents == 0) {
+    const int ready = poll(events, std::size(events), StallWatch::kLookMs);
+    if (ready <= 0) {
+      stalls.Look(store.GetStats().log);
+    } else if (events[2].revents != 0) {
+      TakeSignal(signals.reload);
+      Reload(server, arguments);
+    }
+  }
   const bool log_failed = events[1].revents != 0;
-  if (events[0].revents != 0) TakeSignal(stop_signals);
+  if (events[0].revents != 0) TakeSignal(signals.stop);
   // From here on a second signal ends the process at once; the store survives that.
-  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  pthread_sigmask(SIG_UNBLOCK, &signals.stop_set, nullptr);
   server.RequestStop(log_failed ? StopMode::kNow : StopMode::kDrain);
   server.Join();
   const absl::Status status = store.log_status();
@@ -168,17 +206,28 @@ int ServeUntilStopped(Server& server, Store& store, const UniqueFd& stop_signals
   return kFailed;
 }
 
+// What ParseOptions did not look into: the certificates.
+int CheckConfig(const ServerOptions& options) {
+  if (options.tls.port != 0) {
+    const auto tls = TlsContext::Create(options.tls);
+    if (!tls.ok()) Complain(std::string(tls.status().message()));
+    if (!tls.ok()) return kUsage;
+  }
+  return std::puts("the configuration is good") < 0 ? kFailed : 0;
+}
+
 int Main(std::span<const char* const> arguments) {
   if (Names(arguments, "--help")) return std::fputs(UsageText().c_str(), stdout) < 0 ? kFailed : 0;
   if (Names(arguments, "--version"))
     return std::puts("idem-server " IDEM_VERSION) < 0 ? kFailed : 0;
-  absl::StatusOr<ServerOptions> options = ParseOptions(arguments);
+  absl::StatusOr<ServerOptions> options = ParseOptions(arguments, Environment());
   if (!options.ok()) {
     Complain(std::string(options.status().message()));
     return kUsage;
   }
-  sigset_t signals;
-  const UniqueFd stop_signals = CatchStopSignals(&signals);
+  if (options->check_only) return CheckConfig(*options);
+  std::signal(SIGPIPE, SIG_IGN);
+  const Signals signals;
   FitFileLimit(&*options);
   options->shut_down = [] { kill(getpid(), SIGTERM); };
   StoreOpening::Opened store = nullptr;  // outlives the server
@@ -188,7 +237,7 @@ int Main(std::span<const char* const> arguments) {
     return kFailed;
   }
   StoreOpening opening(options->store, &(*server)->loading());
-  if (!AwaitOpening(opening, (*server)->loading(), stop_signals)) {
+  if (!AwaitOpening(opening, (*server)->loading(), signals.stop)) {
     // An open may be cut short anywhere, and there is no other way to end it at once.
     Complain("stopped while loading");
     _exit(0);
@@ -200,8 +249,8 @@ int Main(std::span<const char* const> arguments) {
   }
   (*server)->Serve(store->get());
   WarnIfNotDurable(options->store);
-  TellReady((*server)->context().options);
-  return ServeUntilStopped(**server, **store, stop_signals, signals);
+  TellReady(**server);
+  return ServeUntilStopped(**server, **store, arguments, signals);
 }
 
 }  // namespace

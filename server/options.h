@@ -1,36 +1,58 @@
-// What idem-server is told at start: flags with the words of redis.conf.
+// What idem-server was told: the values of the settings (settings.h), as the program uses them.
 //
-// Every flag has a default, a range and a reason; --help lists them. CONFIG GET and INFO show the
-// same words with the values in force.
+// Thread rule: written while the server starts; afterwards any thread reads. A Live value may
+// change at any time (CONFIG SET).
 #ifndef IDEM_SERVER_OPTIONS_H_
 #define IDEM_SERVER_OPTIONS_H_
 
+#include <atomic>
 #include <cstdint>
-#include <span>
 #include <string>
-#include <string_view>
+#include <vector>
 
-#include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "idem/options.h"
+#include "server/tls.h"
+#include "server/users.h"
 
 namespace idem::server {
 
-struct ServerOptions {
-  Options store;
-  std::string bind = "127.0.0.1";  // a loopback address, IPv4 or IPv6
-  uint16_t port = 6379;            // 0: any free one
-  int threads = 1;                 // event loops, 1 .. 64
-  int maxclients = 10'000;
-  void (*shut_down)() = nullptr;  // what SHUTDOWN calls; null: it is refused
+// A value that one thread may change while others read it.
+template <typename T>
+class Live {
+ public:
+  Live(T value) : value_(value) {}  // NOLINT(google-explicit-constructor): stands for a T
+  Live(const Live& other) : value_(other.get()) {}
+  Live& operator=(const Live& other) {
+    value_.store(other.get(), std::memory_order_relaxed);
+    return *this;
+  }
+
+  T get() const { return value_.load(std::memory_order_relaxed); }
+  operator T() const { return get(); }  // NOLINT(google-explicit-constructor)
+
+ private:
+  std::atomic<T> value_;
 };
 
-// Reads "--name value" and "--name=value", without the program's name. An error is one line that
-// names the flag and says what to do.
-absl::StatusOr<ServerOptions> ParseOptions(std::span<const char* const> arguments);
+enum class LogLevel : uint8_t { kDebug, kVerbose, kNotice, kWarning };
 
-// All flags with their defaults.
-std::string UsageText();
+struct ServerOptions {
+  Options store;
+  std::string bind = "127.0.0.1";  // addresses, with blanks between them
+  uint16_t port = 6379;            // 0: any free one; none if there is another way in
+  std::string unixsocket;          // empty: none
+  uint32_t unixsocketperm = 0;     // 0: by the umask
+  TlsOptions tls;
+  int threads = 1;  // event loops, 1 .. 64
+  Live<int> maxclients = 10'000;
+  Live<int> timeout_s = 0;          // an idle client is closed after so long; 0: never
+  Live<int> tcp_keepalive_s = 300;  // 0: no probes
+  Live<LogLevel> loglevel = LogLevel::kNotice;
+  std::vector<UserSpec> users;    // none: everybody may do all
+  std::string config_file;        // empty: there is none
+  bool check_only = false;        // --check-config: the server is not to start
+  void (*shut_down)() = nullptr;  // what SHUTDOWN calls; null: it is refused
+};
 
 // "always", "everysec", "interval 250 ms", "os", "memory".
 std::string DurabilityName(const Options& options);

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
 namespace idem::server {
@@ -20,11 +21,12 @@ std::string RandomId() {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options, Store* store) {
-  absl::StatusOr<UniqueFd> listener = ListenOn(options.bind, options.port);
-  if (!listener.ok()) return listener.status();
-  std::unique_ptr<Server> server(new Server(options, store, *std::move(listener)));
+  absl::StatusOr<Listeners> listeners = Listeners::Open(options);
+  if (!listeners.ok()) return listeners.status();
+  std::unique_ptr<Server> server(new Server(options, store, *std::move(listeners)));
+  if (absl::Status status = server->Reload(options); !status.ok()) return status;
   for (size_t i = 0; i < static_cast<size_t>(options.threads); ++i) {
-    auto loop = EventLoop::Create(server->context_, i, server->listener_.get(), server->loops_);
+    auto loop = EventLoop::Create(server->context_, i, server->listeners_.all(), server->loops_);
     if (!loop.ok()) return loop.status();
     server->loops_.push_back(*std::move(loop));
   }
@@ -34,9 +36,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   return server;
 }
 
-Server::Server(const ServerOptions& options, Store* store, UniqueFd listener)
-    : listener_(std::move(listener)), context_(options, store, &commands_) {
-  context_.options.port = PortOf(listener_.get());
+Server::Server(const ServerOptions& options, Store* store, Listeners listeners)
+    : listeners_(std::move(listeners)), context_(options, store, &commands_) {
+  context_.options.port = listeners_.port();
   context_.run_id = RandomId();
 }
 
@@ -48,6 +50,21 @@ Server::~Server() {
 void Server::Serve(Store* store) {
   for (const auto& loop : loops_) loop->ListenTo(*store);
   context_.store.Set(store);
+}
+
+absl::Status Server::Reload(const ServerOptions& options) {
+  const std::string exposed = ExposedAddressOf(context_.options.bind);
+  if (!exposed.empty() && options.users.empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("it still listens on ", exposed, ", which needs a password; restart it"));
+  }
+  if (options.tls.port != 0) {
+    absl::StatusOr<std::shared_ptr<const TlsContext>> tls = TlsContext::Create(options.tls);
+    if (!tls.ok()) return tls.status();
+    context_.tls.Set(*std::move(tls));
+  }
+  context_.users.Replace(options.users);
+  return absl::OkStatus();
 }
 
 void Server::RequestStop(StopMode mode) {

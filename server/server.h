@@ -1,4 +1,4 @@
-// The running server: one listening socket, and one event loop a thread.
+// The running server: its listening sockets, and one event loop a thread.
 //
 //   auto server = Server::Start(options);    // answers LOADING to what needs the store
 //   .. (*server)->Serve(store.get());
@@ -18,8 +18,8 @@
 #include "server/command_table.h"
 #include "server/context.h"
 #include "server/event_loop.h"
+#include "server/listeners.h"
 #include "server/options.h"
-#include "server/socket.h"
 
 namespace idem::server {
 
@@ -33,18 +33,22 @@ class Server {
   // Stops now.
   ~Server();
 
+  // Takes over users, passwords and certificates, and nothing else. An error: nothing has changed.
+  absl::Status Reload(const ServerOptions& options);
+
   void RequestStop(StopMode mode);
   // Returns when all loops have ended.
   void Join();
 
   const ServerContext& context() const { return context_; }
+  const Listeners& listeners() const { return listeners_; }
   LoadingState& loading() { return context_.loading; }
 
  private:
-  Server(const ServerOptions& options, Store* store, UniqueFd listener);
+  Server(const ServerOptions& options, Store* store, Listeners listeners);
 
   CommandTable commands_;
-  UniqueFd listener_;
+  Listeners listeners_;
   ServerContext context_;
   EventLoops loops_;
   std::vector<std::thread> threads_;

@@ -48,10 +48,9 @@ void RunInfo(Call& call, RespWriter& out) {
       "id=", session.id, " addr=", session.peer, " laddr=", call.server.options.bind, ":",
       call.server.options.port, " fd=0 name=", session.name, " age=", age_ms / 1000,
       " idle=0 flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0"
-      " rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd=client|info user=default redir=-1"
-      " resp=",
-      static_cast<int>(out.version()), " lib-name=", session.library_name,
-      " lib-ver=", session.library_version, "\n"));
+      " rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd=client|info user=",
+      session.user->name(), " redir=-1 resp=", static_cast<int>(out.version()),
+      " lib-name=", session.library_name, " lib-ver=", session.library_version, "\n"));
 }
 
 // Nobody is evicted here, so both ON and OFF are kept.

@@ -1,6 +1,7 @@
 #include "server/commands/client_identity.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "server/error_texts.h"
 
@@ -14,8 +15,12 @@ std::string SetClientName(std::string_view name, Session& session) {
   return "";
 }
 
-std::string Authenticate(std::string_view user) {
-  return user == "default" ? "" : std::string(kWrongPassword);
+std::string Authenticate(std::string_view user, std::string_view password,
+                         const ServerContext& server, Session& session) {
+  UserPtr found = server.users.Authenticate(user, password);
+  if (found == nullptr) return std::string(kWrongPassword);
+  session.user = std::move(found);
+  return "";
 }
 
 bool FitsIntoInfo(std::string_view text) {

@@ -11,8 +11,8 @@ namespace idem::server {
 
 // These return the error to answer, empty when all is well.
 std::string SetClientName(std::string_view name, Session& session);
-// There are no passwords yet: the default user takes any, as in Redis; there is no other user.
-std::string Authenticate(std::string_view user);
+std::string Authenticate(std::string_view user, std::string_view password,
+                         const ServerContext& server, Session& session);
 
 // Printable and without a blank, so that it fits into a line of CLIENT INFO.
 bool FitsIntoInfo(std::string_view text);

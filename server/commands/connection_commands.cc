@@ -41,21 +41,26 @@ void RunReset(Call& call, RespWriter& out) {
   call.session.queue.reset();
   call.session.watched.clear();
   call.session.name.clear();
+  call.session.user = call.server.users.initial();
   out.set_version(RespVersion::k2);
   out.SimpleString("RESET");
 }
 
 void RunAuth(Call& call, RespWriter& out) {
   if (call.args.size() > 3) return out.Error(kSyntaxError);
-  if (call.args.size() == 2) {
+  const bool names_user = call.args.size() == 3;
+  if (!names_user && call.server.users.initial() != nullptr) {
     return out.Error(
         "ERR AUTH <password> called without any password configured for the default "
         "user. Are you sure your configuration is correct?");
   }
-  const std::string error = Authenticate(call.args[1]);
+  const std::string error = Authenticate(names_user ? call.args[1] : "default", call.args.back(),
+                                         call.server, call.session);
   if (!error.empty()) return out.Error(error);
   out.SimpleString("OK");
 }
+
+void RunWhoAmI(Call& call, RespWriter& out) { out.Bulk(call.session.user->name()); }
 
 void TellHello(const Session& session, RespWriter& out) {
   out.Map(7);
@@ -75,13 +80,20 @@ void TellHello(const Session& session, RespWriter& out) {
   out.Array(0);
 }
 
+constexpr std::string_view kHelloFirst =
+    "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO "
+    "<proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP "
+    "protocol version at the same time";
+
+bool IsKnown(const Session& session) { return session.user != nullptr && !session.user->revoked(); }
+
 // [AUTH user password] [SETNAME name]: the error, empty when all is well.
-std::string TakeHelloOptions(Arguments options, Session& session) {
+std::string TakeHelloOptions(Arguments options, const ServerContext& server, Session& session) {
   while (!options.empty()) {
     std::string error;
     size_t taken = 0;
     if (EqualsIgnoreCase(options[0], "AUTH") && options.size() >= 3) {
-      error = Authenticate(options[1]);
+      error = Authenticate(options[1], options[2], server, session);
       taken = 3;
     } else if (EqualsIgnoreCase(options[0], "SETNAME") && options.size() >= 2) {
       error = SetClientName(options[1], session);
@@ -97,12 +109,15 @@ std::string TakeHelloOptions(Arguments options, Session& session) {
 
 // HELLO [2 | 3 [AUTH user password] [SETNAME name]]
 void RunHello(Call& call, RespWriter& out) {
-  if (call.args.size() == 1) return TellHello(call.session, out);
+  if (call.args.size() == 1) {
+    return IsKnown(call.session) ? TellHello(call.session, out) : out.Error(kHelloFirst);
+  }
   const std::optional<int64_t> version = ParseInteger(call.args[1]);
   if (!version) return out.Error("ERR Protocol version is not an integer or out of range");
   if (*version != 2 && *version != 3) return out.Error("NOPROTO unsupported protocol version");
-  const std::string error = TakeHelloOptions(call.args.subspan(2), call.session);
+  const std::string error = TakeHelloOptions(call.args.subspan(2), call.server, call.session);
   if (!error.empty()) return out.Error(error);
+  if (!IsKnown(call.session)) return out.Error(kHelloFirst);
   out.set_version(*version == 3 ? RespVersion::k3 : RespVersion::k2);
   TellHello(call.session, out);
 }
@@ -187,6 +202,28 @@ constexpr Command kCommands[] = {
      "6.0.0",
      "[protover [AUTH username password] [SETNAME clientname]]",
      "Handshake with Redis"},
+    {"acl",
+     -2,
+     kContainer,
+     {},
+     nullptr,
+     nullptr,
+     nullptr,
+     "server",
+     "6.0.0",
+     "",
+     "A container for questions about users"},
+    {"acl|whoami",
+     2,
+     kLoading | kStale,
+     {},
+     nullptr,
+     nullptr,
+     RunWhoAmI,
+     "server",
+     "6.0.0",
+     "",
+     "Return the name of the user of this connection"},
 };
 
 }  // namespace

@@ -21,6 +21,7 @@ std::span<const Command> TransactionCommands();
 std::span<const Command> ConnectionCommands();
 std::span<const Command> ClientCommands();
 std::span<const Command> ServerCommands();
+std::span<const Command> ConfigCommands();
 std::span<const Command> OperatorCommands();
 std::span<const Command> SnapshotCommands();
 std::span<const Command> IntrospectionCommands();

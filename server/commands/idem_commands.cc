@@ -171,8 +171,8 @@ constexpr Command kCommands[] = {
      "key", "Describes the record of a key"},
     {"idem.forget", -2, kRecords | kWrite, kFirst, PlanForget, AnswerOk, nullptr, "idem", "0.1.0",
      "key [FORCE]", "Drops a record; with FORCE also one whose claim is not settled"},
-    {"idem.resolve", -3, kRecords | kWrite, kFirst, PlanResolve, AnswerOk, nullptr, "idem", "0.1.0",
-     "key <COMPLETE response | FAIL response | RETRY>",
+    {"idem.resolve", -3, kRecords | kWrite | kAdmin, kFirst, PlanResolve, AnswerOk, nullptr, "idem",
+     "0.1.0", "key <COMPLETE response | FAIL response | RETRY>",
      "Settles a claim whose lease is over in its owner's place"},
 };
 

@@ -75,7 +75,7 @@ void Server(const Facts& facts, std::string& text) {
 
 void Clients(const Facts& facts, std::string& text) {
   Line(text, "connected_clients", facts.server.clients.load(std::memory_order_relaxed));
-  Line(text, "maxclients", facts.server.options.maxclients);
+  Line(text, "maxclients", facts.server.options.maxclients.get());
   Line(text, "blocked_clients", 0);
 }
 

@@ -145,11 +145,8 @@ void RunGetKeys(Call& call, RespWriter& out) {
                          ? "ERR Invalid number of arguments specified for command"
                          : "ERR Invalid command specified");
   }
-  if (command->keys.first == 0) return out.Error("ERR The command has no key arguments");
-  const auto [first, last_given, step] = command->keys;
-  const int last = last_given < 0 ? static_cast<int>(args.size()) + last_given : last_given;
-  std::vector<std::string_view> keys;
-  for (int i = first; i <= last; i += step) keys.push_back(args[static_cast<size_t>(i)]);
+  const std::vector<std::string_view> keys = KeysOf(*command, args);
+  if (keys.empty()) return out.Error("ERR The command has no key arguments");
   out.Array(keys.size());
   for (const std::string_view key : keys) out.Bulk(key);
 }

@@ -83,6 +83,7 @@ void RunScan(Call& call, RespWriter& out) {
   std::vector<std::string> keys;
   walk.cursor = call.server.store->Scan(walk.cursor, std::min(walk.count, kEntriesPerScan),
                                         [&](const Store::Entry& entry) {
+                                          if (!call.session.Sees(entry.key)) return;
                                           if (Passes(entry, filter)) keys.emplace_back(entry.key);
                                         });
   call.lsn = call.server.store->GetStats().log.appended;
@@ -112,11 +113,11 @@ void TellStuck(uint64_t cursor, const std::vector<Stuck>& found, RespWriter& out
 }
 
 // Stuck claims are rare: walks on, up to a bound, until there is something to tell.
-std::vector<Stuck> FindStuck(Store& store, Walk& walk) {
+std::vector<Stuck> FindStuck(Store& store, const Session& session, Walk& walk) {
   std::vector<Stuck> found;
-  const auto visit = [&found](const Store::Entry& entry) {
+  const auto visit = [&](const Store::Entry& entry) {
     const Reply& about = *entry.about;
-    if (about.kind != Kind::kRecord || !about.orphaned) return;
+    if (about.kind != Kind::kRecord || !about.orphaned || !session.Sees(entry.key)) return;
     found.push_back(
         {std::string(entry.key), StateName(about), about.token, about.attempt, about.age_ms});
   };
@@ -141,7 +142,7 @@ void RunStuck(Call& call, RespWriter& out) {
     }
   }
   if (!error.empty()) return out.Error(error);
-  const std::vector<Stuck> found = FindStuck(*call.server.store, walk);
+  const std::vector<Stuck> found = FindStuck(*call.server.store, call.session, walk);
   call.lsn = call.server.store->GetStats().log.appended;
   TellStuck(walk.cursor, found, out);
 }

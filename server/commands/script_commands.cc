@@ -105,12 +105,13 @@ void RunFlush(Call& call, RespWriter& out) {
 }
 
 constexpr KeyRange kNone = {};
+constexpr KeyRange kCounted = {.count_at = 2};
 constexpr uint32_t kAlways = kLoading | kStale;
 
 constexpr Command kCommands[] = {
-    {"eval", -3, kWrite, kNone, nullptr, nullptr, RunEval, "scripting", "2.6.0",
+    {"eval", -3, kWrite, kCounted, nullptr, nullptr, RunEval, "scripting", "2.6.0",
      "script numkeys [key [key ...]] [arg [arg ...]]", "Execute one of the known scripts"},
-    {"evalsha", -3, kWrite, kNone, nullptr, nullptr, RunEvalSha, "scripting", "2.6.0",
+    {"evalsha", -3, kWrite, kCounted, nullptr, nullptr, RunEvalSha, "scripting", "2.6.0",
      "sha1 numkeys [key [key ...]] [arg [arg ...]]",
      "Execute one of the known scripts that was sent before"},
     {"script", -2, kContainer, kNone, nullptr, nullptr, nullptr, "scripting", "2.6.0", "",

@@ -102,7 +102,7 @@ TEST_F(ServerCommands, UnknownWordsAnswerInRedisOwnTexts) {
   ExpectError({"FOO\r\n+OK"}, "ERR unknown command 'FOO  +OK', with args beginning with: ");
   ExpectError({"CLIENT", "MAINT_NOTIFICATIONS", "ON"},
               "ERR unknown subcommand 'MAINT_NOTIFICATIONS'. Try CLIENT HELP.");
-  ExpectError({"config", "set", "a", "b"}, "ERR unknown subcommand 'set'. Try CONFIG HELP.");
+  ExpectError({"config", "wat", "a", "b"}, "ERR unknown subcommand 'wat'. Try CONFIG HELP.");
   ExpectError({"CLIENT"}, "ERR wrong number of arguments for 'client' command");
   ExpectError({"CLIENT", "SETNAME"}, "ERR wrong number of arguments for 'client|setname' command");
   ExpectError({"LPUSH", "return 1", "0"},
@@ -212,6 +212,37 @@ TEST_F(ServerCommands, ConfigGetMatchesPatterns) {
               HasSubstr("$9\r\nmaxmemory\r\n$10\r\n1073741824\r\n"));
   Expect({"CONFIG", "GET", "nothing"}, "*0\r\n", "%0\r\n");
   ExpectError({"CONFIG", "GET"}, "ERR wrong number of arguments for 'config|get' command");
+}
+
+TEST_F(ServerCommands, ConfigSetMovesWhatMayMove) {
+  ExpectOk({"config", "set", "timeout", "60", "MaxClients", "7"});
+  Expect({"CONFIG", "GET", "timeout"}, "*2\r\n$7\r\ntimeout\r\n$2\r\n60\r\n",
+         "%1\r\n$7\r\ntimeout\r\n$2\r\n60\r\n");
+  EXPECT_THAT(client2_.Ask({"INFO", "clients"}), HasSubstr("maxclients:7\r\n"));
+  ExpectError(
+      {"CONFIG", "SET", "timeout", "1", "maxclients", "x"},
+      "ERR CONFIG SET failed (possibly related to argument 'maxclients') - cannot read 'x'; "
+      "it takes 1 to 1000000");
+  ExpectError({"CONFIG", "SET", "timeout", "1", "port", "7000"},
+              "ERR CONFIG SET failed (possibly related to argument 'port') - can't set immutable "
+              "config");
+  ExpectError(
+      {"CONFIG", "SET", "timeout", "1", "TIMEOUT", "2"},
+      "ERR CONFIG SET failed (possibly related to argument 'timeout') - duplicate parameter");
+  ExpectError({"CONFIG", "SET", "timeout", "1", "nothing", "2"},
+              "ERR Unknown option or number of arguments for CONFIG SET - 'nothing'");
+  EXPECT_THAT(client2_.Ask({"CONFIG", "GET", "timeout"}), HasSubstr("$2\r\n60\r\n"))
+      << "all of them or none";
+  ExpectError({"CONFIG", "SET", "timeout", "1", "maxclients"},
+              "ERR wrong number of arguments for 'config|set' command");
+  ExpectError({"CONFIG", "SET", "timeout"},
+              "ERR wrong number of arguments for 'config|set' command");
+}
+
+TEST_F(ServerCommands, ConfigCommandsThatMakeNoSenseHereSayWhy) {
+  ExpectError({"CONFIG", "RESETSTAT"},
+              "ERR CONFIG RESETSTAT is not supported: counters run from the start of the server");
+  ExpectError({"CONFIG", "REWRITE"}, "ERR The server is running without a config file");
 }
 
 TEST_F(ServerCommands, CommandDescribesTheRows) {

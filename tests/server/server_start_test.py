@@ -91,6 +91,21 @@ class StartLineTest(ServerTest):
         self.assertIn("\nExit codes:\n  0  stopped", out)
 
 
+class CheckConfigTest(ServerTest):
+    def test_says_whether_the_server_would_start_and_starts_nothing(self):
+        config = self.directory / "idem.conf"
+        config.write_text(f"port 7000\ndir {self.data}\n")
+        self.assertEqual(run(config, "--check-config"), (0, "the configuration is good\n", ""))
+        self.assertFalse(self.data.exists())
+        config.write_text("port 7000\nmaxmemroy 1gb\n")
+        self.refuses(USAGE, f"{config}:2: no such setting: maxmemroy; did you mean maxmemory?",
+                     "--config", config, "--check-config")
+
+    def test_the_environment_is_read(self):
+        with unittest.mock.patch.dict(os.environ, {"IDEM_CONF_MAXMEMORY": "48mb"}):
+            self.assertIn("memory limit 48.0 MiB", self.start().start_line)
+
+
 class RefusedStartTest(ServerTest):
     def test_wrong_flags(self):
         for pattern, *flags in (
@@ -105,7 +120,7 @@ class RefusedStartTest(ServerTest):
                 ("--maxmemory: takes 16mb or more", "--maxmemory", "1kb"),
                 ("--maxmemory: takes 16mb or more", "--maxmemory", "99999999999gb"),
                 ("--default-lease-ms: 0 is out of range", "--default-lease-ms", "0"),
-                ("--default-retention-ms: 5 is out of range", "--default-retention-ms", "5"),
+                ("--default-retention-ms: 5 is less than default-lease-ms", "--default-retention-ms", "5"),
                 ("--bind: will not listen on 0.0.0.0 without a password", "--bind", "0.0.0.0")):
             with self.subTest(flags):
                 self.refuses(USAGE, re.escape(pattern), "--port", "0", *flags)
