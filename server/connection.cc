@@ -168,14 +168,29 @@ size_t Connection::Settle(size_t next) {
   const LogMoment before = Now();
   const size_t executed = batch.Execute(loop_.server.store.get());
   if (batch.changes() >= kChangesPerCommit) loop_.RequestCommit();
-  for (size_t i = 0; i < executed && !closing_; ++i) Tell(i);
-  loop_.stats.commands.Add(executed);
+  const size_t told = TellAll(executed);
+  loop_.stats.commands.Add(told);
   PauseIfFull();
-  if (executed < batch.size() && !closing_) {
+  if (told < executed) {
+    next = batch.offset(told);
+    parser_.emplace(kLimits);
+  } else if (executed < batch.size() && !closing_) {
     next = AwaitLog(before, batch.offset(executed));
   }
   batch.Clear();
   return next;
+}
+
+// Returns how many were told: where the output is full, those that only read may as well be
+// executed later.
+size_t Connection::TellAll(size_t executed) {
+  const CommandBatch& batch = loop_.batch;
+  for (size_t i = 0; i < executed && !closing_; ++i) {
+    const bool is_full = output_.unsent_bytes() > kPauseBytes;
+    if (is_full && !batch.HasChanged(i, executed)) return i;
+    Tell(i);
+  }
+  return executed;
 }
 
 // The log was full at `before`: goes on at `next` when that may have changed.

@@ -115,6 +115,7 @@ class Connection {
   size_t Settle(size_t next);
   size_t AwaitLog(const LogMoment& before, size_t next);
 
+  size_t TellAll(size_t executed);
   void Tell(size_t i);
   void TellAnswer(const Command& command, const Told& told);
   void TellProtocolError();

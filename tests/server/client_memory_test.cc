@@ -142,6 +142,35 @@ TEST_F(ClientMemoryTest, AMillionCommandsOfAClientThatDoesNotReadCostABound) {
   EXPECT_EQ(server_.loop().stats.output_overflows.value(), 0u) << "it may still read them";
 }
 
+// One batch of reads would be 64 MiB.
+TEST_F(ClientMemoryTest, LargeAnswersOfAPipelineStopAtTheBound) {
+  const auto client = Connect();
+  const std::string value(kMebibyte / 2, 'v');
+  client->Ask({"SET", "k", value});
+  std::string pipeline;
+  for (int i = 0; i < 60; ++i) pipeline += Encode({"GET", "k"});
+  client->Feed(pipeline);
+  EXPECT_LE(held(), 4 * kMebibyte);
+  size_t told = 0;
+  for (std::string part = client->Receive(); !part.empty(); part = client->Receive()) {
+    told += part.size();
+  }
+  EXPECT_GT(told, 60 * value.size());
+  EXPECT_EQ(server_.loop().stats.keyspace_hits.value(), 60u) << "none is told twice";
+}
+
+// What has changed something cannot be asked again.
+TEST_F(ClientMemoryTest, ChangesBehindLargeAnswersHappenOnce) {
+  const auto client = Connect();
+  client->Ask({"SET", "large", std::string(kMebibyte, 'v')});
+  std::string pipeline;
+  for (int i = 0; i < 5; ++i) pipeline += Encode({"GET", "large"}) + Encode({"GETSET", "n", "1"});
+  client->Feed(pipeline);
+  const std::string told = client->Receive();
+  EXPECT_EQ(told.size(), 5 * (Bulk(std::string(kMebibyte, 'v')).size() + Bulk("1").size()) - 2);
+  EXPECT_EQ(server_.loop().stats.commands.value(), 11u);
+}
+
 // 60 GB would be asked for.
 TEST_F(ClientMemoryTest, ATransactionMayNotAskForOneValueWithoutEnd) {
   const auto client = Connect();
