@@ -173,7 +173,7 @@ size_t Connection::Settle(size_t next) {
   PauseIfFull();
   if (told < executed) {
     next = batch.offset(told);
-    parser_.emplace(kLimits);
+    parser_.emplace(Limits());
   } else if (executed < batch.size() && !closing_) {
     next = AwaitLog(before, batch.offset(executed));
   }

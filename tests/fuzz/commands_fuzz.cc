@@ -33,6 +33,7 @@ constexpr int64_t kStepMsMax = 1'000'000'000;
 class OneByOne {
  public:
   OneByOne() : model_(OneThreadServer::InMemory().store) {
+    session_.user = server_.context().users.initial();
     offset_ms_ = 1 - server_.clock().BootMs();
     model_.Reopen(1);
     Advance(1);

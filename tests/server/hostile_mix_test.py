@@ -20,7 +20,7 @@ SECONDS = float(os.environ.get("IDEM_T12_SECONDS", "16"))
 ROUNDS = 2
 P99_FACTOR_MAX = 50
 P99_SPARE_S = 0.15  # what a scheduler takes of one that is busy, on a machine that is, too
-MEMORY_MAX = 1 << 30  # twice what all clients may hold, and room to make answers
+MEMORY_MAX = 512 << 20  # twice what all clients may hold, and room to make answers
 
 
 def peak_bytes(server):
@@ -53,7 +53,8 @@ class HostileMixTest(unittest.TestCase):
         self.other = self._start()
 
     def _start(self):
-        flags = ("--threads", "1", "--appendfsync", "no", "--segment-bytes", "4mb")
+        flags = ("--threads", "1", "--appendfsync", "no", "--segment-bytes", "4mb",
+                 "--maxmemory-clients", "64mb")
         return self.enterContext(IdemServer(self.enterContext(fresh_directory()), *flags))
 
     def _work(self, seconds):
