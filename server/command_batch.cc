@@ -71,6 +71,13 @@ size_t CommandBatch::ExecuteRun(size_t first, size_t end, Store* store) {
   return whole - first;
 }
 
+bool CommandBatch::HasChanged(size_t first, size_t end) const {
+  const auto begin = replies_.begin();
+  return std::any_of(begin + static_cast<std::ptrdiff_t>(planned_[first].begin),
+                     begin + static_cast<std::ptrdiff_t>(planned_[end - 1].end),
+                     [](const Reply& reply) { return reply.changed; });
+}
+
 void CommandBatch::Clear() {
   // A shared response would stay in memory until its place is used again.
   for (Reply& reply : std::span(replies_).first(std::min(requests_.size(), replies_.size()))) {

@@ -57,6 +57,9 @@ class CommandBatch {
     return {{requests_.data() + planned.begin, count}, {replies_.data() + planned.begin, count}};
   }
 
+  // Has one of the commands [first, end) changed something? All were executed.
+  bool HasChanged(size_t first, size_t end) const;
+
   void Clear();
 
   static constexpr size_t kAnswerBytes = 64 << 20;

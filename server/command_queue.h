@@ -32,6 +32,7 @@ class CommandQueue {
   // A command could not be queued: EXEC will execute nothing.
   void Spoil() { spoiled_ = true; }
   bool spoiled() const { return spoiled_; }
+  size_t bytes() const { return bytes_; }
   const std::vector<Queued>& commands() const { return commands_; }
 
  private:

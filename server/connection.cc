@@ -15,6 +15,7 @@ namespace {
 constexpr RespLimits kLimits = {
     .max_args = 64u << 10, .max_bulk_bytes = 64u << 20, .max_command_bytes = 80u << 20};
 constexpr size_t kKeptInputBytes = 1024;
+constexpr size_t kWatchedBytes = 1024;  // the longest key
 // A turn that changes more does not wait for its end: the disk works while the rest is executed.
 constexpr size_t kChangesPerCommit = 256;
 constexpr std::string_view kLoadingError = "LOADING Idem is loading the dataset in memory";
@@ -47,6 +48,8 @@ Connection::Connection(LoopContext& loop, std::string peer)
   session_.peer = std::move(peer);
 }
 
+Connection::~Connection() { loop_.server.client_memory.Charge(charged_, 0, 1); }
+
 const RespLimits& Connection::Limits() const {
   static constexpr RespLimits kBeforeAuth = RespLimits::BeforeAuth();
   return is_authenticated() ? kLimits : kBeforeAuth;
@@ -61,11 +64,15 @@ void Connection::Feed(std::string_view bytes) {
   }
   const size_t done = Run(bytes);
   input_.assign(bytes.substr(done));
+  Charge();
 }
 
 void Connection::RunBuffered() {
   input_.erase(0, Run(input_));
-  if (input_.empty() && input_.capacity() > kKeptInputBytes) std::string().swap(input_);
+  const bool is_roomy =
+      input_.capacity() > kKeptInputBytes && input_.size() < input_.capacity() / 4;
+  if (is_roomy) std::string(input_).swap(input_);
+  Charge();
 }
 
 void Connection::Close() {
@@ -91,6 +98,7 @@ Lsn Connection::Committed() const {
 void Connection::Sent(size_t bytes) {
   loop_.stats.output_bytes.Add(bytes);
   output_.Sent(bytes);
+  Charge();
 }
 
 bool Connection::finished() const {
@@ -160,14 +168,29 @@ size_t Connection::Settle(size_t next) {
   const LogMoment before = Now();
   const size_t executed = batch.Execute(loop_.server.store.get());
   if (batch.changes() >= kChangesPerCommit) loop_.RequestCommit();
-  for (size_t i = 0; i < executed && !closing_; ++i) Tell(i);
-  loop_.stats.commands.Add(executed);
+  const size_t told = TellAll(executed);
+  loop_.stats.commands.Add(told);
   PauseIfFull();
-  if (executed < batch.size() && !closing_) {
+  if (told < executed) {
+    next = batch.offset(told);
+    parser_.emplace(Limits());
+  } else if (executed < batch.size() && !closing_) {
     next = AwaitLog(before, batch.offset(executed));
   }
   batch.Clear();
   return next;
+}
+
+// Returns how many were told: where the output is full, those that only read may as well be
+// executed later.
+size_t Connection::TellAll(size_t executed) {
+  const CommandBatch& batch = loop_.batch;
+  for (size_t i = 0; i < executed && !closing_; ++i) {
+    const bool is_full = output_.unsent_bytes() > kPauseBytes;
+    if (is_full && !batch.HasChanged(i, executed)) return i;
+    Tell(i);
+  }
+  return executed;
 }
 
 // The log was full at `before`: goes on at `next` when that may have changed.
@@ -187,7 +210,9 @@ void Connection::Tell(size_t i) {
 
 void Connection::TellAnswer(const Command& command, const Told& told) {
   const Summary summary = SummaryOf(told);
-  if (output_.unsent_bytes() + summary.value_bytes > kCloseBytes) return Drop();
+  if (output_.unsent_bytes() + summary.value_bytes > kCloseBytes) {
+    return Drop(loop_.stats.output_overflows);
+  }
   CountLookups(told);
   if (summary.failed == nullptr) {
     command.answer(told, writer_);
@@ -217,9 +242,24 @@ void Connection::PauseIfFull() {
   if (!closing_ && output_.unsent_bytes() > kPauseBytes) pause_ = Pause::kOutput;
 }
 
-// The client lets its answers pile up; what it would have been told is in the store.
-void Connection::Drop() {
-  loop_.stats.output_overflows.Add(1);
+size_t Connection::HeldBytes() const {
+  const size_t queued = session_.queue == nullptr ? 0 : session_.queue->bytes();
+  const size_t watched = session_.watched.size() * kWatchedBytes;
+  return input_.capacity() + output_.memory_bytes() + parser_->memory_bytes() + queued + watched;
+}
+
+void Connection::Charge() {
+  const size_t held = HeldBytes() / ClientMemory::kStep * ClientMemory::kStep;
+  if (held == charged_) return;
+  ServerContext& server = loop_.server;
+  const int clients = server.clients.load(std::memory_order_relaxed);
+  const bool may_stay = server.client_memory.Charge(std::exchange(charged_, held), held, clients);
+  if (!may_stay && !closing_) Drop(loop_.stats.evicted_clients);
+}
+
+// What the client would have been told is in the store.
+void Connection::Drop(Counter& why) {
+  why.Add(1);
   output_.Discard();
   Close();
 }

@@ -12,7 +12,8 @@
 //   - more than kPauseBytes of answers wait for a client that does not read them.
 // Its unfinished bytes stay where they are; Continue() goes on with them. Memory: input holds at
 // most one unfinished command and what was fed with it; output at most kCloseBytes, then the
-// connection is dropped. Both are given back when empty.
+// connection is dropped. Both are given back when empty, and charged to all clients together
+// (client_memory.h).
 //
 // While the store is being opened, commands that need it are answered with LOADING.
 //
@@ -63,6 +64,7 @@ class Connection {
   static constexpr size_t kCloseBytes = 2 * CommandBatch::kAnswerBytes;
 
   Connection(LoopContext& loop, std::string peer);
+  ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
@@ -113,12 +115,15 @@ class Connection {
   size_t Settle(size_t next);
   size_t AwaitLog(const LogMoment& before, size_t next);
 
+  size_t TellAll(size_t executed);
   void Tell(size_t i);
   void TellAnswer(const Command& command, const Told& told);
   void TellProtocolError();
   void CountLookups(const Told& told);
   void PauseIfFull();
-  void Drop();
+  size_t HeldBytes() const;
+  void Charge();
+  void Drop(Counter& why);
 
   LoopContext& loop_;
   Session session_;
@@ -126,6 +131,7 @@ class Connection {
   GatedOutput output_;
   RespWriter writer_;
   std::string input_;    // received, not done with
+  size_t charged_ = 0;   // of HeldBytes
   LogMoment paused_at_;  // when the log had no room
   Pause pause_ = Pause::kNone;
   bool input_ended_ = false;

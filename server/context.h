@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "idem/store.h"
+#include "server/client_memory.h"
 #include "server/command_queue.h"
 #include "server/options.h"
 #include "server/script_cache.h"
@@ -47,6 +48,7 @@ struct alignas(64) LoopStats {
   Counter keyspace_misses;
   Counter protocol_errors;
   Counter output_overflows;  // connections closed because they did not read
+  Counter evicted_clients;   // connections closed because all together held too much
   Counter input_bytes;
   Counter output_bytes;
 };
@@ -76,6 +78,7 @@ struct ServerContext {
   ServerContext(const ServerOptions& given, Store* opened, const CommandTable* table)
       : options(given),
         store(opened),
+        client_memory(given.client_memory_bytes),
         users(given.users),
         commands(table),
         started_boot_ms(given.store.clock->BootMs()),
@@ -86,6 +89,7 @@ struct ServerContext {
   ServerOptions options;  // with the port that is really listened on
   OpenedStore store;
   LoadingState loading;
+  ClientMemory client_memory;
   ScriptCache scripts;
   TransactionGate transactions;
   Users users;

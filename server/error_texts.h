@@ -12,6 +12,7 @@
 namespace idem::server {
 
 inline constexpr std::string_view kSyntaxError = "ERR syntax error";
+inline constexpr std::string_view kPatternTooLong = "ERR a pattern is at most 1024 bytes";
 inline constexpr std::string_view kNotAnInteger = "ERR value is not an integer or out of range";
 inline constexpr std::string_view kWrongType =
     "WRONGTYPE Operation against a key holding the wrong kind of value";

@@ -18,9 +18,8 @@ namespace idem::server {
 namespace {
 
 constexpr int kEventsPerTurn = 256;
-constexpr size_t kReceiveBytes = 64 << 10;
+constexpr size_t kReceiveBytes = 16 << 10;  // of one client in a turn: the others wait as long
 static_assert(kReceiveBytes >= TlsSession::kRecordBytes);
-constexpr int kReadsPerTurn = 4;         // of one client
 constexpr int kLookMs = 1000;            // for a timeout
 constexpr int64_t kStrangerMs = 10'000;  // to authenticate
 constexpr int kDrainMs = 5000;
@@ -205,16 +204,15 @@ void EventLoop::CloseOverdue(const Patience& queue, int64_t limit_ms) {
 // --- Bytes ---------------------------------------------------------------------------------------
 
 void EventLoop::Receive(Client& client) {
-  for (int i = 0; i < kReadsPerTurn && client.connection.wants_input(); ++i) {
-    const ssize_t count = client.stream.Receive(received_.data(), received_.size());
-    if (count < 0) {
-      if (!MayRetry(errno)) Close(client);
-      return;
-    }
-    if (count == 0) return client.connection.FeedEnd();
+  if (!client.connection.wants_input()) return;
+  const ssize_t count = client.stream.Receive(received_.data(), received_.size());
+  if (count > 0) {
     client.connection.Feed({received_.data(), static_cast<size_t>(count)});
     if (has_timeout_ || client.queue == &strangers_) NoteSign(client);
-    if (client.stream.has_drained(static_cast<size_t>(count), received_.size())) return;
+  } else if (count == 0) {
+    client.connection.FeedEnd();
+  } else if (!MayRetry(errno)) {
+    Close(client);
   }
 }
 

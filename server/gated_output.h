@@ -50,6 +50,7 @@ class GatedOutput {
 
   size_t unsent_bytes() const { return output_.size() - sent_; }
   bool empty() const { return unsent_bytes() == 0; }
+  size_t memory_bytes() const { return output_.capacity() + gates_.capacity() * sizeof(Gate); }
   bool has_gates() const { return !gates_.empty(); }
 
  private:

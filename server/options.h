@@ -6,6 +6,7 @@
 #define IDEM_SERVER_OPTIONS_H_
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -45,8 +46,9 @@ struct ServerOptions {
   TlsOptions tls;
   int threads = 1;  // event loops, 1 .. 64
   Live<int> maxclients = 10'000;
-  Live<int> timeout_s = 0;          // an idle client is closed after so long; 0: never
-  Live<int> tcp_keepalive_s = 300;  // 0: no probes
+  size_t client_memory_bytes = 256 << 20;  // for the buffers of all clients
+  Live<int> timeout_s = 0;                 // an idle client is closed after so long; 0: never
+  Live<int> tcp_keepalive_s = 300;         // 0: no probes
   Live<LogLevel> loglevel = LogLevel::kNotice;
   std::vector<UserSpec> users;    // none: everybody may do all
   std::string config_file;        // empty: there is none

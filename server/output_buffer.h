@@ -63,6 +63,7 @@ class OutputBuffer {
   void Clear();
 
   size_t size() const { return size_; }
+  size_t capacity() const { return block_.capacity; }
   std::string_view view() const { return {block_.bytes.get(), size_}; }
 
  private:

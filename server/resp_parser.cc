@@ -26,9 +26,9 @@ namespace {
 
 constexpr std::string_view kCrlf = "\r\n";
 constexpr size_t kMaxHeaderBytes = 32;  // the longest int64 with its type and CRLF takes 23
-constexpr size_t kKeptArgs = 256;       // capacity that survives from one command to the next
+constexpr size_t kKeptArgs = 64;        // capacity that survives from one command to the next
 constexpr size_t kArgsAtAGlance = 64;
-constexpr size_t kKeptUnquotedBytes = 4096;
+constexpr size_t kKeptUnquotedBytes = 256;
 
 // One spelling for each number: no plus sign, no leading zero, no blank, no "-0".
 std::optional<int64_t> ParseCanonicalNumber(std::string_view text) {

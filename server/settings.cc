@@ -220,6 +220,10 @@ std::vector<Setting> StoreSettings() {
       BytesSetting("maxmemory", "1gb", "16mb or more", {16 << 20, kNoLimit},
                    "bytes, or with kb, mb, gb: at 90 % new keys are refused",
                    IDEM_FIELD(store.memory_limit_bytes)),
+      BytesSetting("maxmemory-clients", "256mb", "1mb or more", {1 << 20, kNoLimit},
+                   "for what all clients hold: half commands, unread answers; beyond it who takes "
+                   "more than an equal share is closed",
+                   IDEM_FIELD(client_memory_bytes)),
       NumberSetting("default-lease-ms", 30'000, {1, kDayMs}, "for an IDEM.BEGIN without LEASE",
                     IDEM_FIELD(store.default_lease_ms)),
       RetentionSetting(),

@@ -30,8 +30,6 @@ class Stream {
     return tls_ == nullptr ? send(fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL)
                            : tls_->Send(bytes.data(), bytes.size());
   }
-  // Was that all there is, if Receive gave `count` of the `size` bytes that it had room for?
-  bool has_drained(size_t count, size_t size) const { return tls_ == nullptr && count < size; }
   // Receive goes on when the socket takes bytes.
   bool receive_wants_to_send() const { return tls_ != nullptr && tls_->receive_wants_to_send(); }
   bool is_established() const { return tls_ == nullptr || tls_->is_established(); }

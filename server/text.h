@@ -4,6 +4,7 @@
 #ifndef IDEM_SERVER_TEXT_H_
 #define IDEM_SERVER_TEXT_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -22,6 +23,11 @@ bool EqualsIgnoreCase(std::string_view a, std::string_view b);
 std::string ToLower(std::string_view text);
 std::string ToUpper(std::string_view text);
 
+// So much of what a client sent is repeated to it in an error.
+inline std::string_view Shown(std::string_view text) { return text.substr(0, 128); }
+
+// Patterns longer than this are refused: what a match costs grows with pattern x text.
+inline constexpr size_t kPatternBytesMax = 1024;
 // Does `text` match the glob `pattern`: ? * [abc] [^a-z] and \ to take the next byte as it is?
 // Takes at most pattern x text steps, whatever the pattern.
 bool MatchesGlob(std::string_view pattern, std::string_view text);

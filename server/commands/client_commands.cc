@@ -29,12 +29,10 @@ void RunSetInfo(Call& call, RespWriter& out) {
   const bool is_name = EqualsIgnoreCase(call.args[2], "LIB-NAME");
   const bool is_version = EqualsIgnoreCase(call.args[2], "LIB-VER");
   if (!is_name && !is_version) {
-    return out.Error(absl::StrCat("ERR Unrecognized option '", Absl(call.args[2]), "'"));
+    return out.Error(absl::StrCat("ERR Unrecognized option '", Absl(Shown(call.args[2])), "'"));
   }
-  if (!FitsIntoInfo(call.args[3])) {
-    return out.Error(absl::StrCat("ERR ", is_name ? "lib-name" : "lib-ver",
-                                  " cannot contain spaces, newlines or special characters."));
-  }
+  const std::string error = WhyNotForInfo(is_name ? "lib-name" : "lib-ver", call.args[3]);
+  if (!error.empty()) return out.Error(error);
   (is_name ? call.session.library_name : call.session.library_version) = call.args[3];
   out.SimpleString("OK");
 }

@@ -3,16 +3,21 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "server/error_texts.h"
+#include "server/text.h"
 
 namespace idem::server {
+namespace {
+
+constexpr size_t kNameBytesMax = 256;  // each connection keeps three
+
+}  // namespace
 
 std::string SetClientName(std::string_view name, Session& session) {
-  if (!FitsIntoInfo(name)) {
-    return "ERR Client names cannot contain spaces, newlines or special characters.";
-  }
-  session.name = name;
-  return "";
+  std::string error = WhyNotForInfo("Client names", name);
+  if (error.empty()) session.name = name;
+  return error;
 }
 
 std::string Authenticate(std::string_view user, std::string_view password,
@@ -23,8 +28,15 @@ std::string Authenticate(std::string_view user, std::string_view password,
   return "";
 }
 
-bool FitsIntoInfo(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c >= '!' && c <= '~'; });
+std::string WhyNotForInfo(std::string_view what, std::string_view text) {
+  const bool is_plain =
+      std::all_of(text.begin(), text.end(), [](char c) { return c >= '!' && c <= '~'; });
+  if (text.size() > kNameBytesMax) {
+    return absl::StrCat("ERR ", Absl(what), " cannot be longer than ", kNameBytesMax, " bytes.");
+  }
+  if (is_plain) return "";
+  return absl::StrCat("ERR ", Absl(what),
+                      " cannot contain spaces, newlines or special characters.");
 }
 
 }  // namespace idem::server

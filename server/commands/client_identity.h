@@ -14,8 +14,9 @@ std::string SetClientName(std::string_view name, Session& session);
 std::string Authenticate(std::string_view user, std::string_view password,
                          const ServerContext& server, Session& session);
 
-// Printable and without a blank, so that it fits into a line of CLIENT INFO.
-bool FitsIntoInfo(std::string_view text);
+// Whether a text is short, printable and without a blank, so that it fits into a line of CLIENT
+// INFO: the error to answer, about `what`, empty when it is.
+std::string WhyNotForInfo(std::string_view what, std::string_view text);
 
 }  // namespace idem::server
 

@@ -36,6 +36,9 @@ bool IsAskedFor(std::string_view name, Arguments patterns) {
 // CONFIG GET pattern [pattern ...]
 void RunGet(Call& call, RespWriter& out) {
   const Arguments patterns = call.args.subspan(2);
+  size_t bytes = 0;
+  for (const std::string_view pattern : patterns) bytes += pattern.size();
+  if (bytes > kPatternBytesMax) return out.Error(kPatternTooLong);
   std::vector<NameAndValue> chosen;
   for (const Setting& setting : Settings()) {
     if (setting.Is(kSecret) || !IsAskedFor(setting.name, patterns)) continue;

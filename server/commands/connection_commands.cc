@@ -99,7 +99,7 @@ std::string TakeHelloOptions(Arguments options, const ServerContext& server, Ses
       error = SetClientName(options[1], session);
       taken = 2;
     } else {
-      error = absl::StrCat("ERR Syntax error in HELLO option '", Absl(options[0]), "'");
+      error = absl::StrCat("ERR Syntax error in HELLO option '", Absl(Shown(options[0])), "'");
     }
     if (!error.empty()) return error;
     options = options.subspan(taken);

@@ -24,6 +24,7 @@ struct Totals {
   uint64_t misses = 0;
   uint64_t protocol_errors = 0;
   uint64_t output_overflows = 0;
+  uint64_t evicted_clients = 0;
   uint64_t input_bytes = 0;
   uint64_t output_bytes = 0;
 };
@@ -38,6 +39,7 @@ Totals Sum(const ServerContext& server) {
     totals.misses += loop.keyspace_misses.value();
     totals.protocol_errors += loop.protocol_errors.value();
     totals.output_overflows += loop.output_overflows.value();
+    totals.evicted_clients += loop.evicted_clients.value();
     totals.input_bytes += loop.input_bytes.value();
     totals.output_bytes += loop.output_bytes.value();
   }
@@ -85,6 +87,7 @@ void Memory(const Facts& facts, std::string& text) {
   Line(text, "maxmemory", facts.store.memory_limit_bytes);
   Line(text, "maxmemory_human", HumanBytes(facts.store.memory_limit_bytes));
   Line(text, "maxmemory_policy", "noeviction");
+  Line(text, "mem_clients_normal", facts.server.client_memory.bytes());
 }
 
 // The fields, and how they are reckoned, are those of Redis.
@@ -130,6 +133,7 @@ void Statistics(const Facts& facts, std::string& text) {
   Line(text, "rejected_connections", facts.totals.rejected);
   Line(text, "expired_keys", facts.store.expired);
   Line(text, "evicted_keys", 0);
+  Line(text, "evicted_clients", facts.totals.evicted_clients);
   Line(text, "keyspace_hits", facts.totals.hits);
   Line(text, "keyspace_misses", facts.totals.misses);
   Line(text, "client_output_buffer_limit_disconnections", facts.totals.output_overflows);

@@ -92,6 +92,11 @@ void TellDocs(const CommandTable& table, const Command& command, RespWriter& out
   }
 }
 
+// More than there are; each is a long answer.
+constexpr size_t kNamesMax = 512;
+constexpr std::string_view kTooManyNames = "ERR COMMAND takes at most 512 names at once";
+bool HasTooManyNames(const Call& call) { return call.args.size() > 2 + kNamesMax; }
+
 // The rows that the arguments name, null for unknown ones; all rows if there are none.
 std::vector<const Command*> Named(const Call& call) {
   const CommandTable& table = *call.server.commands;
@@ -104,6 +109,7 @@ std::vector<const Command*> Named(const Call& call) {
 }
 
 void RunInfo(Call& call, RespWriter& out) {
+  if (HasTooManyNames(call)) return out.Error(kTooManyNames);
   const std::vector<const Command*> named = Named(call);
   out.Array(named.size());
   for (const Command* command : named) {
@@ -116,6 +122,7 @@ void RunInfo(Call& call, RespWriter& out) {
 }
 
 void RunDocs(Call& call, RespWriter& out) {
+  if (HasTooManyNames(call)) return out.Error(kTooManyNames);
   std::vector<const Command*> named = Named(call);
   std::erase(named, nullptr);
   out.Map(named.size());

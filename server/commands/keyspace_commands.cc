@@ -18,6 +18,7 @@ constexpr size_t kKeysMax = 100'000;      // that KEYS walks over
 
 // KEYS pattern
 void RunKeys(Call& call, RespWriter& out) {
+  if (call.args[1].size() > kPatternBytesMax) return out.Error(kPatternTooLong);
   Store& store = *call.server.store;
   const Stats stats = store.GetStats();
   if (stats.records + stats.registers > kKeysMax) {

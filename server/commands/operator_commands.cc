@@ -51,7 +51,7 @@ void RunFunctionFlush(Call& call, RespWriter& out) {
   const Arguments args = call.args;
   if (args.size() > 3) {
     return out.Error(absl::StrCat("ERR unknown subcommand or wrong number of arguments for '",
-                                  Absl(args[1]), "'. Try FUNCTION HELP."));
+                                  Absl(Shown(args[1])), "'. Try FUNCTION HELP."));
   }
   if (args.size() == 3 && !EqualsIgnoreCase(args[2], "ASYNC") &&
       !EqualsIgnoreCase(args[2], "SYNC")) {

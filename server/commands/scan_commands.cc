@@ -49,6 +49,14 @@ struct ScanFilter {
   std::optional<std::string_view> type;
 };
 
+// Long patterns cost more for each entry, so fewer are visited.
+size_t EntriesAtOnce(const Walk& walk, const ScanFilter& filter) {
+  constexpr size_t kPatternBytes = 64;  // that all entries are worth
+  const size_t affordable =
+      kEntriesPerScan * kPatternBytes / std::max(filter.pattern.size(), kPatternBytes);
+  return std::min(walk.count, affordable);
+}
+
 bool Passes(const Store::Entry& entry, const ScanFilter& filter) {
   const std::string_view type = entry.about->kind == Kind::kRecord ? "record" : "string";
   if (filter.type && !EqualsIgnoreCase(type, *filter.type)) return false;
@@ -61,6 +69,7 @@ ScanFilter ReadScanOptions(const Call& call, Walk& walk, std::string* error) {
   while (options.Next()) {
     if (options.Is("MATCH")) {
       filter.pattern = options.Value();
+      if (filter.pattern.size() > kPatternBytesMax) *error = kPatternTooLong;
     } else if (options.Is("TYPE")) {
       filter.type = options.Value();
     } else if (options.Is("COUNT")) {
@@ -81,7 +90,7 @@ void RunScan(Call& call, RespWriter& out) {
   const ScanFilter filter = ReadScanOptions(call, walk, &error);
   if (!error.empty()) return out.Error(error);
   std::vector<std::string> keys;
-  walk.cursor = call.server.store->Scan(walk.cursor, std::min(walk.count, kEntriesPerScan),
+  walk.cursor = call.server.store->Scan(walk.cursor, EntriesAtOnce(walk, filter),
                                         [&](const Store::Entry& entry) {
                                           if (!call.session.Sees(entry.key)) return;
                                           if (Passes(entry, filter)) keys.emplace_back(entry.key);

@@ -62,20 +62,34 @@ void AskAll(bool is_atomic, Transaction& transaction, Asked& asked) {
   if (is_atomic && undone) transaction.Undo(mark);
 }
 
-void RunPlanned(const Call& call, Transaction& transaction, RespWriter& out) {
+// How long the answer is but for its framing. One value may be asked for many times.
+size_t ValueBytes(const Asked& asked) {
+  size_t bytes = 0;
+  for (const std::string_view value : asked.values) bytes += value.size();
+  return bytes;
+}
+
+// This and RunQueued: false if the answer is larger than a transaction may give; there is none.
+bool RunPlanned(const Call& call, Transaction& transaction, RespWriter& out) {
   Asked asked;
   Plan plan(&asked.requests);
   call.command.plan(call, plan);
-  if (plan.failed()) return out.Error(*plan.error());
+  if (plan.failed()) {
+    out.Error(*plan.error());
+    return true;
+  }
   AskAll(plan.atomic(), transaction, asked);
   for (size_t i = 0; i < asked.replies.size(); ++i) {
     if (!IsError(asked.replies[i].outcome)) continue;
-    return out.Error(ErrorText(asked.requests[i], asked.replies[i]));
+    out.Error(ErrorText(asked.requests[i], asked.replies[i]));
+    return true;
   }
+  if (ValueBytes(asked) > CommandBatch::kAnswerBytes) return false;
   call.command.answer({asked.requests, asked.replies, asked.values}, out);
+  return true;
 }
 
-void RunQueued(const CommandQueue::Queued& queued, Call& exec, Transaction& transaction,
+bool RunQueued(const CommandQueue::Queued& queued, Call& exec, Transaction& transaction,
                RespWriter& out) {
   const std::vector<std::string_view> args(queued.args.begin(), queued.args.end());
   Call call = {*queued.command, args, exec.server, exec.session};
@@ -84,6 +98,7 @@ void RunQueued(const CommandQueue::Queued& queued, Call& exec, Transaction& tran
   queued.command->run(call, out);
   exec.lsn = std::max(exec.lsn, call.lsn);
   exec.changes += call.changes;
+  return true;
 }
 
 // --- EXEC ----------------------------------------------------------------------------------------
@@ -101,8 +116,8 @@ Transaction::Result TryQueue(Call& call, RespVersion version, OutputBuffer& answ
   }
   out.Array(session.queue->commands().size());
   for (const CommandQueue::Queued& queued : session.queue->commands()) {
-    RunQueued(queued, call, transaction, out);
-    if (answer.size() > CommandBatch::kAnswerBytes) {
+    const bool answered = RunQueued(queued, call, transaction, out);
+    if (!answered || answer.size() > CommandBatch::kAnswerBytes) {
       answer.Clear();
       out.Error(kAnswersTooLarge);
       return Transaction::Result::kDone;

@@ -4,76 +4,21 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <map>
 #include <string>
 #include <vector>
 
-#include "log/log_format.h"
-#include "tests/support/key_state.h"
-#include "tests/support/test_log.h"
+#include "tests/support/store_with_snapshots.h"
 #include "tests/support/test_size.h"
 
 namespace idem::engine {
 namespace {
 
-using Files = std::map<std::string, std::string>;
+using Files = StoreWithSnapshots::Files;
 
 bool IsSnapshot(const std::string& name) { return name.ends_with(".snap"); }
 
 class SnapshotDamageTest : public testing::Test {
  protected:
-  void SetUp() override {
-    TestLog log;
-    MakeSmall(log);
-    ASSERT_TRUE(log.Open().ok());
-    for (const int upto : {6, 12}) {
-      AppendSome(log, upto);
-      TakeSnapshot(log);
-    }
-    durable_ = log.LastAppended();
-    AppendSome(log, 15);
-    files_ = log.Files();
-    log.Kill();
-  }
-
-  static void MakeSmall(TestLog& log) {
-    log.options.segment_bytes = 24 << 10;
-    log.options.max_response_bytes = 64;
-  }
-
-  // Some keys are written again and again, one is removed.
-  void AppendSome(TestLog& log, int upto) {
-    for (; written_ < upto; ++written_) {
-      const std::string key = "key" + std::to_string(written_ % 5);
-      const std::string value = "value " + std::to_string(written_);
-      Image image = Register(key, value);
-      if (written_ % 5 == 3) image.kind = Kind::kAny;
-      log.PrepareSegment();
-      const Lsn lsn = log.Append(image);
-      ASSERT_NE(lsn, 0u);
-      ASSERT_TRUE(log.Commit());
-      live_.erase(key);
-      if (!image.absent()) live_[key] = {lsn, TestLog::Encoded(image)};
-      KeyState& state = states_[lsn];
-      state.clear();
-      for (const auto& [name, entry] : live_) state[name] = entry.second;
-    }
-  }
-
-  void TakeSnapshot(TestLog& log) {
-    const auto snapshot = log.log->StartSnapshot();
-    ASSERT_TRUE(snapshot.ok()) << snapshot.status();
-    for (const auto& [key, entry] : live_) {
-      Image image;
-      ASSERT_TRUE(DecodeRecord(entry.second, image).ok());
-      (*snapshot)->Add(image, entry.first);
-    }
-    ASSERT_TRUE((*snapshot)->Seal().ok());
-    while ((*snapshot)->Verify().value()) {
-    }
-    ASSERT_TRUE(log.log->PublishSnapshot(**snapshot).ok());
-  }
-
   void Check(const std::string& name, std::string bytes) {
     Files files = files_;
     files[name] = std::move(bytes);
@@ -81,21 +26,16 @@ class SnapshotDamageTest : public testing::Test {
   }
 
   void CheckFiles(const Files& files) {
-    TestLog log;
-    MakeSmall(log);
-    log.TakeFiles(files);
-    const OpenedKeys opened = OpenKeys(log.options);
-    if (!opened.status.ok()) {
-      ++refused_;
-      EXPECT_TRUE(absl::IsDataLoss(opened.status)) << opened.status;
-      EXPECT_NE(opened.status.message().find("store/"), absl::string_view::npos) << opened.status;
-      EXPECT_TRUE(log.Files() == files) << "a refused open has changed a file";
-      return;
+    switch (store_.Check(files)) {
+      case StoreWithSnapshots::Opened::kRefused:
+        ++refused_;
+        break;
+      case StoreWithSnapshots::Opened::kCut:
+        ++cut_;
+        break;
+      case StoreWithSnapshots::Opened::kExact:
+        ++exact_;
     }
-    const Lsn last = opened.log->committed();
-    EXPECT_GE(last, durable_) << "lost without a word";
-    EXPECT_TRUE(opened.keys == states_[last]) << "another state, at " << last;
-    ++(last == states_.rbegin()->first ? exact_ : cut_);
   }
 
   template <typename Visit>
@@ -109,11 +49,8 @@ class SnapshotDamageTest : public testing::Test {
     EXPECT_GT(exact_, 0);
   }
 
-  std::map<std::string, std::pair<Lsn, std::string>> live_;
-  std::map<Lsn, KeyState> states_;  // as of each LSN
-  int written_ = 0;
-  Files files_;
-  Lsn durable_ = 0;
+  const StoreWithSnapshots store_;
+  const Files files_ = store_.files();
   int refused_ = 0;
   int cut_ = 0;
   int exact_ = 0;
@@ -196,11 +133,7 @@ TEST_F(SnapshotDamageTest, AMissingOneAndOneUnderTheOthersName) {
 }
 
 TEST_F(SnapshotDamageTest, OneOfAnotherStore) {
-  const Files others = files_;
-  live_.clear();
-  states_.clear();
-  written_ = 0;
-  SetUp();
+  const Files others = StoreWithSnapshots().files();
   for (const auto& [name, contents] : others) {
     if (IsSnapshot(name)) Check(name, contents);
   }

@@ -106,5 +106,21 @@ TEST_F(StoreOpenTest, ClockAndFilesAreNeeded) {
   ExpectRefused("file_system", [](Options& options) { options.file_system = nullptr; });
 }
 
+// So nobody can prepare keys that collide: the order of a walk is the order of the hashes.
+TEST_F(StoreOpenTest, EachStoreHashesWithASecretOfItsOwn) {
+  std::vector<std::vector<std::string>> walks(2);
+  for (std::vector<std::string>& walk : walks) {
+    Open();
+    for (int i = 0; i < 100; ++i) BeginClaim("key" + std::to_string(i));
+    uint64_t cursor = 0;
+    do {
+      cursor = store_->Scan(cursor, 1000,
+                            [&walk](const Store::Entry& entry) { walk.emplace_back(entry.key); });
+    } while (cursor != 0);
+    EXPECT_GE(walk.size(), 100u);
+  }
+  EXPECT_NE(walks[0], walks[1]);
+}
+
 }  // namespace
 }  // namespace idem

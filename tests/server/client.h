@@ -6,30 +6,15 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "gtest/gtest.h"
 #include "idem/memory_file_system.h"
 #include "idem/store.h"
 #include "server/command_table.h"
 #include "server/connection.h"
+#include "tests/server/encode.h"
 
 namespace idem::server {
-
-using Words = std::vector<std::string>;
-
-// A command as clients send it.
-inline std::string Encode(const Words& words) {
-  std::string bytes = "*" + std::to_string(words.size()) + "\r\n";
-  for (const std::string& word : words) {
-    bytes += "$" + std::to_string(word.size()) + "\r\n" + word + "\r\n";
-  }
-  return bytes;
-}
-
-inline std::string Bulk(std::string_view bytes) {
-  return "$" + std::to_string(bytes.size()) + "\r\n" + std::string(bytes) + "\r\n";
-}
 
 // A server in one thread: a store under a fake clock whose background work is done step by step.
 class OneThreadServer {
@@ -70,6 +55,7 @@ class OneThreadServer {
   FakeClock& clock() { return clock_; }
   Store& store() { return *store_; }
   LoopContext& loop() { return *loop_; }
+  ServerContext& context() { return *context_; }
 
  private:
   FakeClock clock_;
