@@ -27,8 +27,8 @@ struct Parsed {
   bool operator==(const Parsed&) const = default;
 };
 
-// In pieces of `piece_bytes`, then of 1, 2 .. `piece_bytes`, each parsed in memory of exactly its size, so that the address
-// sanitizer sees who reads on.
+// In pieces of `piece_bytes`, then of 1, 2 .. `piece_bytes`, each parsed in memory of exactly its
+// size, so that the address sanitizer sees who reads on.
 Parsed ParseInPieces(std::string_view input, const RespLimits& limits, size_t piece_bytes) {
   RespParser parser(limits);
   Parsed parsed;
