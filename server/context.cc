@@ -5,8 +5,8 @@
 namespace idem::server {
 namespace {
 
-const EventLog& LogOf(const ServerOptions& options) {
-  static const EventLog silent;
+EventLog& LogOf(const ServerOptions& options) {
+  static EventLog silent;
   return options.log == nullptr ? silent : *options.log;
 }
 

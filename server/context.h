@@ -73,7 +73,7 @@ struct ServerContext {
 
   Clock& clock() const { return *options.store.clock; }
 
-  const EventLog& log;
+  EventLog& log;
   ServerOptions options;  // with the port that is really listened on
   OpenedStore store;
   LoadingState loading;

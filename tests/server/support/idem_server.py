@@ -51,9 +51,9 @@ class IdemServer(ServerProcess):
         """What it has logged to stderr so far, as dictionaries without the time."""
         return [parse_event(line) for line in super().errors().splitlines() if EVENT.match(line)]
 
-    def lines_of_errors(self):
-        """How many lines it wrote to stderr so far."""
-        return super().errors().count("\n")
+    def stderr(self):
+        """All that it wrote there so far."""
+        return super().errors()
 
     def errors(self):
         """All that it wrote to stderr so far, but for what every server notes."""
