@@ -2,6 +2,8 @@
 
 #include <vector>
 
+#include "server/command_table.h"
+
 namespace idem::server {
 namespace {
 
@@ -10,10 +12,7 @@ std::vector<std::string_view> WordsOf(const Call& call) {
   const Command& command = call.command;
   if ((command.flags & kReadOnly) != 0) return {call.args.begin(), call.args.end()};
   std::vector<std::string_view> words = {command.name};
-  if (command.keys.first == 0) return words;
-  const auto [first, last_given, step] = command.keys;
-  const int last = last_given < 0 ? static_cast<int>(call.args.size()) + last_given : last_given;
-  for (int i = first; i <= last; i += step) words.push_back(call.args[static_cast<size_t>(i)]);
+  for (const std::string_view key : KeysOf(command, call.args)) words.push_back(key);
   return words;
 }
 

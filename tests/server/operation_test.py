@@ -156,9 +156,10 @@ class LogTest(OperationTest):
                 connection.receive()
         self.assertEqual(server.stop(), 0)
         kinds = {event["event"] for event in server.events()}
-        self.assertEqual(kinds, {"ready", "protocol_error", "unknown_script", "stopping", "stopped"})
+        self.assertEqual(kinds, {"ready", "protocol_error", "auth_failed", "unknown_script",
+                                 "stopping", "stopped"})
         self.assertEqual(len(server.events()), server.stderr().count("\n"), "nothing but events")
-        self.assertNotIn("password1", server.errors())
+        self.assertNotIn("password1", server.stderr())
 
     def test_a_file_that_cannot_be_written_is_told_at_the_start(self):
         done = subprocess.run([binary(), "--port", "0", "--appendonly", "no", "--logfile",
