@@ -98,6 +98,7 @@ enum CommandFlag : uint32_t {
   kContainer = 1 << 8,   // has subcommands; not shown
   kNoMulti = 1 << 9,     // refused between MULTI and EXEC
   kNotQueued = 1 << 10,  // executed at once even there; not shown
+  kTimed = 1 << 11,      // may take long: its time is always taken; not shown
 };
 
 // Positions of keys in the arguments; last -1 is the last argument.
@@ -120,6 +121,7 @@ struct Command {
   std::string_view since;  // version of Redis, or of Idem for our own
   std::string_view syntax;
   std::string_view summary;
+  size_t index = 0;  // in LoopStats::commands_by_index; the table gives it
 };
 
 }  // namespace idem::server

@@ -33,6 +33,7 @@ class CommandBatch {
   void AddError(std::string error, size_t offset);
   bool empty() const { return planned_.empty(); }
   size_t size() const { return planned_.size(); }
+  size_t requests() const { return requests_.size(); }
   // Enough is planned: a batch this large keeps its replies in the cache and, with the largest
   // responses, its answers within kAnswerBytes.
   bool full() const { return requests_.size() >= requests_max_ || planned_.size() >= kPlannedMax; }

@@ -51,11 +51,14 @@ CommandTable::CommandTable() {
        {IdemCommands(), StringCommands(), UpdateCommands(), KeyCommands(), KeyspaceCommands(),
         ObjectCommands(), ScanCommands(), ScriptCommands(), TransactionCommands(),
         ConnectionCommands(), ClientCommands(), ServerCommands(), ConfigCommands(),
-        OperatorCommands(), SnapshotCommands(), IntrospectionCommands()}) {
-    for (const Command& command : family) {
-      by_name_.emplace(command.name, &command);
-      if (command.name.find('|') == command.name.npos) commands_.push_back(&command);
-    }
+        OperatorCommands(), DiagnosticCommands(), SnapshotCommands(), IntrospectionCommands()}) {
+    rows_.insert(rows_.end(), family.begin(), family.end());
+  }
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    Command& command = rows_[i];
+    command.index = i;
+    by_name_.emplace(command.name, &command);
+    if (command.name.find('|') == command.name.npos) commands_.push_back(&command);
   }
   for (const Command* command : commands_) Insert(*command);
   std::sort(commands_.begin(), commands_.end(),

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,8 @@ class CommandTable {
   // By lower-case name, "client|id" too. Null if there is none.
   const Command* FindByName(std::string_view name) const;
 
+  // All rows, subcommands and containers too; each at its index.
+  std::span<const Command> rows() const { return rows_; }
   // Without subcommands, in alphabetical order.
   const std::vector<const Command*>& commands() const { return commands_; }
   // Of a container, in alphabetical order; empty for any other command.
@@ -43,6 +46,7 @@ class CommandTable {
   void Insert(const Command& command);
   const Command* FindTopLevel(const ShortWord& name) const;
 
+  std::vector<Command> rows_;
   std::array<Slot, 1 << kSlotBits> slots_;  // most are empty
   absl::flat_hash_map<std::string_view, const Command*> by_name_;
   std::vector<const Command*> commands_;

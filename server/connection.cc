@@ -149,10 +149,15 @@ size_t Connection::RunAlone(const Command& command, size_t begin, size_t end) {
   const size_t next = Settle(begin);
   if (pause_ != Pause::kNone || closing_) return next;
   const LogMoment before = Now();
+  const size_t answer = output_.buffer()->size();
+  const bool is_queued = IsQueued(command, session_);
+  const auto watch = loop_.timing.Start(command);
   Call call = {command, parser_->args(), loop_.server, session_};
   RunOrQueue(call, writer_);
   loop_.batch.AddChanges(call.changes);
   if (call.backlog_full) return AwaitLog(before, begin);
+  if (watch && !is_queued) loop_.timing.Note(*watch, call);
+  Count(command, output_.buffer()->view().substr(answer).starts_with('-'));
   output_.Seal(call.lsn);
   loop_.stats.commands.Add(1);
   PauseIfFull();
@@ -166,9 +171,11 @@ size_t Connection::Settle(size_t next) {
   if (batch.empty()) return next;
   // Read before: what moves after it must not be missed.
   const LogMoment before = Now();
+  const auto watch = loop_.timing.Start(batch);
   const size_t executed = batch.Execute(loop_.server.store.get());
   if (batch.changes() >= kChangesPerCommit) loop_.RequestCommit();
   const size_t told = TellAll(executed);
+  if (watch) loop_.timing.Note(*watch, batch, told, session_);
   loop_.stats.commands.Add(told);
   PauseIfFull();
   if (told < executed) {
@@ -204,8 +211,17 @@ size_t Connection::AwaitLog(const LogMoment& before, size_t next) {
 void Connection::Tell(size_t i) {
   const CommandBatch& batch = loop_.batch;
   if (const Command* const command = batch.command(i)) return TellAnswer(*command, batch.told(i));
+  loop_.stats.error_replies.Add(1);
   writer_.Error(batch.error(i));
   output_.Seal(0);
+}
+
+void Connection::Count(const Command& command, bool failed) {
+  CommandStats& stats = loop_.stats.commands_by_index[command.index];
+  stats.calls.Add(1);
+  if (!failed) return;
+  stats.failed.Add(1);
+  loop_.stats.error_replies.Add(1);
 }
 
 void Connection::TellAnswer(const Command& command, const Told& told) {
@@ -214,6 +230,7 @@ void Connection::TellAnswer(const Command& command, const Told& told) {
     return Drop(loop_.stats.output_overflows);
   }
   CountLookups(told);
+  Count(command, summary.failed != nullptr);
   if (summary.failed == nullptr) {
     command.answer(told, writer_);
   } else {
@@ -225,6 +242,8 @@ void Connection::TellAnswer(const Command& command, const Told& told) {
 
 void Connection::TellProtocolError() {
   loop_.stats.protocol_errors.Add(1);
+  loop_.server.log.WriteOfClient(LogLevel::kVerbose, "protocol_error",
+                                 {{"peer", session_.peer}, {"error", parser_->error()}});
   writer_.Error(parser_->error());
   output_.Seal(0);
   Close();
@@ -260,6 +279,10 @@ void Connection::Charge() {
 // What the client would have been told is in the store.
 void Connection::Drop(Counter& why) {
   why.Add(1);
+  const bool is_evicted = &why == &loop_.stats.evicted_clients;
+  loop_.server.log.WriteOfClient(
+      LogLevel::kWarning, is_evicted ? "client_evicted" : "output_overflow",
+      {{"peer", session_.peer}, {"name", session_.name}, {"unsent_bytes", output_.unsent_bytes()}});
   output_.Discard();
   Close();
 }

@@ -31,6 +31,7 @@
 
 #include "server/command.h"
 #include "server/command_batch.h"
+#include "server/command_timing.h"
 #include "server/context.h"
 #include "server/gated_output.h"
 #include "server/output_buffer.h"
@@ -42,7 +43,7 @@ namespace idem::server {
 // What the connections of one event loop share.
 struct LoopContext {
   LoopContext(ServerContext& shared, size_t loop)
-      : server(shared), stats(shared.loops[loop]), batch(shared.options) {}
+      : server(shared), stats(shared.loops[loop]), batch(shared.options), timing(server, stats) {}
 
   // Has the changes of this loop committed by another thread.
   void RequestCommit() {
@@ -52,6 +53,7 @@ struct LoopContext {
   ServerContext& server;
   LoopStats& stats;
   CommandBatch batch;
+  CommandTiming timing;
   BufferPool buffers;  // of the connections' output
   // Counts the calls of the loop's commit listener: something was committed, or the log has room
   // again.
@@ -117,6 +119,7 @@ class Connection {
 
   size_t TellAll(size_t executed);
   void Tell(size_t i);
+  void Count(const Command& command, bool failed);
   void TellAnswer(const Command& command, const Told& told);
   void TellProtocolError();
   void CountLookups(const Told& told);

@@ -16,8 +16,12 @@
 #include "idem/store.h"
 #include "server/client_memory.h"
 #include "server/command_queue.h"
+#include "server/command_stats.h"
+#include "server/counter.h"
+#include "server/event_log.h"
 #include "server/options.h"
 #include "server/script_cache.h"
+#include "server/slow_log.h"
 #include "server/tls.h"
 #include "server/transaction_gate.h"
 #include "server/users.h"
@@ -26,24 +30,12 @@ namespace idem::server {
 
 class CommandTable;
 
-// A number that one thread writes and any thread reads.
-class Counter {
- public:
-  void Set(uint64_t value) { value_.store(value, std::memory_order_relaxed); }
-  void Add(uint64_t by) {
-    value_.store(value_.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
-  }
-  uint64_t value() const { return value_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<uint64_t> value_{0};
-};
-
 // What one event loop has seen since the start.
 struct alignas(64) LoopStats {
   Counter connections;
   Counter rejected_connections;  // over maxclients
   Counter commands;
+  Counter error_replies;
   Counter keyspace_hits;
   Counter keyspace_misses;
   Counter protocol_errors;
@@ -51,6 +43,7 @@ struct alignas(64) LoopStats {
   Counter evicted_clients;   // connections closed because all together held too much
   Counter input_bytes;
   Counter output_bytes;
+  std::vector<CommandStats> commands_by_index;  // Command::index
 };
 
 // The store, or null while it is being opened.
@@ -72,20 +65,15 @@ struct LoadingState {
   Counter bytes_read;
   Counter bytes_total;
   Counter records;
+  Counter took_ns;  // when it is done
 };
 
 struct ServerContext {
-  ServerContext(const ServerOptions& given, Store* opened, const CommandTable* table)
-      : options(given),
-        store(opened),
-        client_memory(given.client_memory_bytes),
-        users(given.users),
-        commands(table),
-        started_boot_ms(given.store.clock->BootMs()),
-        loops(static_cast<size_t>(given.threads)) {}
+  ServerContext(const ServerOptions& given, Store* opened, const CommandTable* table);
 
   Clock& clock() const { return *options.store.clock; }
 
+  EventLog& log;
   ServerOptions options;  // with the port that is really listened on
   OpenedStore store;
   LoadingState loading;
@@ -94,11 +82,14 @@ struct ServerContext {
   TransactionGate transactions;
   Users users;
   ReloadableTls tls;
+  SlowLog slow_log;
   const CommandTable* commands;
   int64_t started_boot_ms;
+  int64_t started_unix_ms;
   std::string run_id;
   std::atomic<uint64_t> next_client_id{1};
   std::atomic<int> clients{0};
+  std::atomic<bool> stopping{false};
   std::vector<LoopStats> loops;
 };
 

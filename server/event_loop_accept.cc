@@ -121,6 +121,9 @@ void EventLoop::Admit(Stream stream) {
 
 void EventLoop::Reject(UniqueFd socket, Listener::Kind kind) {
   context_.stats.rejected_connections.Add(1);
+  context_.server.log.WriteOfClient(
+      LogLevel::kWarning, "client_rejected",
+      {{"peer", PeerOf(socket.get())}, {"maxclients", context_.server.options.maxclients.get()}});
   if (kind == Listener::Kind::kTls) return;  // a reason would cost a handshake
   Stream stream(std::move(socket));
   stream.Send(kTooManyClients);

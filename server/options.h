@@ -12,10 +12,13 @@
 #include <vector>
 
 #include "idem/options.h"
+#include "server/log_level.h"
 #include "server/tls.h"
 #include "server/users.h"
 
 namespace idem::server {
+
+class EventLog;
 
 // A value that one thread may change while others read it.
 template <typename T>
@@ -35,8 +38,6 @@ class Live {
   std::atomic<T> value_;
 };
 
-enum class LogLevel : uint8_t { kDebug, kVerbose, kNotice, kWarning };
-
 struct ServerOptions {
   Options store;
   std::string bind = "127.0.0.1";  // addresses, with blanks between them
@@ -44,15 +45,20 @@ struct ServerOptions {
   std::string unixsocket;          // empty: none
   uint32_t unixsocketperm = 0;     // 0: by the umask
   TlsOptions tls;
-  int threads = 1;  // event loops, 1 .. 64
+  int admin_port = -1;  // on 127.0.0.1; -1: none, 0: any free one
+  int threads = 1;      // event loops, 1 .. 64
   Live<int> maxclients = 10'000;
   size_t client_memory_bytes = 256 << 20;  // for the buffers of all clients
   Live<int> timeout_s = 0;                 // an idle client is closed after so long; 0: never
   Live<int> tcp_keepalive_s = 300;         // 0: no probes
   Live<LogLevel> loglevel = LogLevel::kNotice;
+  std::string logfile;                                // empty: stderr
+  Live<int64_t> slowlog_log_slower_than_us = 10'000;  // -1: SLOWLOG keeps nothing
+  int64_t slowlog_max_len = 128;
   std::vector<UserSpec> users;    // none: everybody may do all
   std::string config_file;        // empty: there is none
   bool check_only = false;        // --check-config: the server is not to start
+  EventLog* log = nullptr;        // null: nothing is logged
   void (*shut_down)() = nullptr;  // what SHUTDOWN calls; null: it is refused
 };
 

@@ -9,17 +9,20 @@
 #define IDEM_SERVER_READINESS_H_
 
 #include <cstdint>
+#include <string_view>
 
 #include "idem/stats.h"
 
 namespace idem::server {
 
+struct ServerContext;
+
 inline constexpr int64_t kStalledMs = 10'000;
 
 inline bool IsStalled(const LogStats& log) { return log.commit_running_ms >= kStalledMs; }
 
-// Of a store that is open.
-inline bool IsReady(const LogStats& log) { return !log.failed && !IsStalled(log); }
+// "loading", "stopping", "log failed", "disk stalled"; empty: it is ready.
+std::string_view WhyNotReady(const ServerContext& server);
 
 }  // namespace idem::server
 

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "server/admin/pages.h"
 
 namespace idem::server {
 namespace {
@@ -30,6 +31,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
     if (!loop.ok()) return loop.status();
     server->loops_.push_back(*std::move(loop));
   }
+  if (absl::Status status = server->OpenAdminPort(); !status.ok()) return status;
   for (const auto& loop : server->loops_) {
     server->threads_.emplace_back([&loop = *loop] { loop.Run(); });
   }
@@ -40,6 +42,18 @@ Server::Server(const ServerOptions& options, Store* store, Listeners listeners)
     : listeners_(std::move(listeners)), context_(options, store, &commands_) {
   context_.options.port = listeners_.port();
   context_.run_id = RandomId();
+}
+
+absl::Status Server::OpenAdminPort() {
+  int& port = context_.options.admin_port;
+  if (port < 0) return absl::OkStatus();
+  auto admin =
+      AdminPort::Start(static_cast<uint16_t>(port), context_.clock(),
+                       [this](std::string_view path) { return AdminPage(context_, path); });
+  if (!admin.ok()) return admin.status();
+  admin_ = *std::move(admin);
+  port = admin_->port();
+  return absl::OkStatus();
 }
 
 Server::~Server() {
@@ -68,6 +82,7 @@ absl::Status Server::Reload(const ServerOptions& options) {
 }
 
 void Server::RequestStop(StopMode mode) {
+  context_.stopping.store(true, std::memory_order_relaxed);
   for (const auto& loop : loops_) loop->RequestStop(mode);
 }
 

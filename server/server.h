@@ -15,6 +15,7 @@
 
 #include "absl/status/statusor.h"
 #include "idem/store.h"
+#include "server/admin/admin_port.h"
 #include "server/command_table.h"
 #include "server/context.h"
 #include "server/event_loop.h"
@@ -47,11 +48,14 @@ class Server {
  private:
   Server(const ServerOptions& options, Store* store, Listeners listeners);
 
+  absl::Status OpenAdminPort();
+
   CommandTable commands_;
   Listeners listeners_;
   ServerContext context_;
   EventLoops loops_;
   std::vector<std::thread> threads_;
+  std::unique_ptr<AdminPort> admin_;  // null: none
 };
 
 }  // namespace idem::server

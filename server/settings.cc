@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
+#include "server/operation_settings.h"
 #include "server/setting_kinds.h"
 #include "server/socket.h"
 #include "server/user_settings.h"
@@ -185,7 +186,7 @@ std::vector<Setting> NetworkSettings() {
                              {"debug", LogLevel::kDebug},
                              {"verbose", LogLevel::kVerbose},
                              {"warning", LogLevel::kWarning}},
-                            "the least that is worth a line on stderr", IDEM_FIELD(loglevel),
+                            "the least that is worth a line in the event log", IDEM_FIELD(loglevel),
                             kLive),
   };
 }
@@ -288,7 +289,8 @@ std::string NumberFault(std::string_view text, const Bounds& bounds) {
 const std::vector<Setting>& Settings() {
   static const auto* const kSettings = [] {
     auto* const all = new std::vector<Setting>;
-    for (auto& group : {NetworkSettings(), TlsSettings(), UserSettings(), StoreSettings()}) {
+    for (auto& group :
+         {NetworkSettings(), OperationSettings(), TlsSettings(), UserSettings(), StoreSettings()}) {
       all->insert(all->end(), group.begin(), group.end());
     }
     return all;

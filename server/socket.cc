@@ -52,11 +52,11 @@ uint16_t PortIn(Address& address) {
                                                     : address.v6().sin6_port);
 }
 
-absl::Status CannotListen(const std::string& address, uint16_t port) {
-  const std::string_view hint = errno == EADDRINUSE ? "; --port names another one" : "";
-  return absl::UnavailableError(absl::StrCat("cannot listen on ", address, ":", port, ": ",
-                                             std::strerror(errno),
-                                             absl::string_view(hint.data(), hint.size())));
+absl::Status CannotListen(const std::string& address, uint16_t port, std::string_view option) {
+  const std::string hint =
+      errno == EADDRINUSE ? absl::StrCat("; ", Absl(option), " names another one") : "";
+  return absl::UnavailableError(
+      absl::StrCat("cannot listen on ", address, ":", port, ": ", std::strerror(errno), hint));
 }
 
 void SetOption(int socket, int level, int option, int value = 1) {
@@ -126,17 +126,19 @@ std::string ExposedAddressOf(std::string_view bind) {
   return "";
 }
 
-absl::StatusOr<UniqueFd> ListenOn(const std::string& address, uint16_t port) {
+absl::StatusOr<UniqueFd> ListenOn(const std::string& address, uint16_t port,
+                                  std::string_view option) {
   Address where;
   if (!Parse(address, port, where)) {
     return absl::InvalidArgumentError(absl::StrCat(address, " is not a numeric address"));
   }
   UniqueFd listener(
       socket(where.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
-  if (!listener.valid()) return CannotListen(address, port);
+  if (!listener.valid()) return CannotListen(address, port, option);
   SetOption(listener.get(), SOL_SOCKET, SO_REUSEADDR);
-  if (bind(listener.get(), where.any(), where.size) != 0) return CannotListen(address, port);
-  if (listen(listener.get(), kBacklog) != 0) return CannotListen(address, port);
+  if (bind(listener.get(), where.any(), where.size) != 0)
+    return CannotListen(address, port, option);
+  if (listen(listener.get(), kBacklog) != 0) return CannotListen(address, port, option);
   return listener;
 }
 

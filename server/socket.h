@@ -47,8 +47,9 @@ bool IsLoopback(const std::string& address);
 std::string ExposedAddressOf(std::string_view bind);
 
 // Listens on a numeric IPv4 or IPv6 address; port 0 takes any free one. kUnavailable: the message
-// says why not, and what to do.
-absl::StatusOr<UniqueFd> ListenOn(const std::string& address, uint16_t port);
+// says why not, and which `option` names another port.
+absl::StatusOr<UniqueFd> ListenOn(const std::string& address, uint16_t port,
+                                  std::string_view option = "--port");
 uint16_t PortOf(int socket);
 // Listens at this path. A socket that is there and that nobody listens at is replaced. `mode` is
 // set before anybody can connect; 0 leaves it to the umask.

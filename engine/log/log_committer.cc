@@ -1,5 +1,6 @@
 // The half of LogWriter that writes: jobs, and the role under which they are done.
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -180,6 +181,10 @@ void LogWriter::CountSync(int64_t elapsed_us) {
   ++progress_.syncs;
   progress_.last_sync_us = elapsed_us;
   progress_.worst_sync_us = std::max(progress_.worst_sync_us, elapsed_us);
+  progress_.all_syncs_us += elapsed_us;
+  const auto below = static_cast<uint64_t>(std::max<int64_t>(elapsed_us, 1) - 1);
+  const auto bucket = static_cast<size_t>(std::bit_width(below));
+  ++progress_.syncs_by_duration[std::min(bucket, LogStats::kSyncBuckets - 1)];
   progress_.synced = progress_.written;
 }
 

@@ -178,6 +178,8 @@ LogStats LogWriter::stats() const {
   stats.bytes_written = published_.bytes_written;
   stats.last_sync_us = published_.last_sync_us;
   stats.worst_sync_us = published_.worst_sync_us;
+  stats.all_syncs_us = published_.all_syncs_us;
+  stats.syncs_by_duration = published_.syncs_by_duration;
   if (committing_) stats.commit_running_ms = options_.clock->BootMs() - committing_since_ms_;
   stats.spare_ready = spare_.has_value();
   stats.disk_full = disk_full_;

@@ -23,6 +23,7 @@
 #ifndef IDEM_LOG_LOG_WRITER_H_
 #define IDEM_LOG_LOG_WRITER_H_
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -93,6 +94,8 @@ class LogWriter final : public Log {
     uint64_t syncs = 0;
     int64_t last_sync_us = 0;
     int64_t worst_sync_us = 0;
+    int64_t all_syncs_us = 0;
+    std::array<uint64_t, LogStats::kSyncBuckets> syncs_by_duration{};
   };
   using Listener = std::shared_ptr<const std::function<void()>>;
   static constexpr int64_t kAllSynced = -1;

@@ -68,8 +68,10 @@ void Stripe::ExpireItemLocked(TimingWheel::Item item) {
   if (deadline_ms != 0 && deadline_ms <= now_ms_) {
     // Were the change that brought the deadline lost, what stood there before would be back.
     if (!IDEM_BUG(expiry_not_waited_for)) removal_lsn_ = std::max(removal_lsn_, EntryLsn(entry));
+    const uint64_t registers = counts_.registers;
     DropLocked(Table::PlaceOfName(item.name), ref);
     ++counts_.expired;
+    counts_.expired_registers += registers - counts_.registers;
     return;
   }
   uint16_t mark = 0;
@@ -199,6 +201,9 @@ void Stripe::CountReplyLocked(const Pending& pending, const Reply& reply) {
     case Outcome::kFenced:
       ++counts_.fenced;
       break;
+    case Outcome::kUnknownKey:
+      ++counts_.unknown_keys;
+      break;
     case Outcome::kOutOfMemory:
       ++counts_.refused_for_memory;
       break;
@@ -232,10 +237,16 @@ void Stripe::AddStats(Stats& stats) const {
   stats.mismatches += counts_.mismatches;
   stats.finishes += counts_.finishes;
   stats.fenced += counts_.fenced;
+  stats.unknown_keys += counts_.unknown_keys;
   stats.expired += counts_.expired;
+  stats.expired_registers += counts_.expired_registers;
   stats.responses_omitted += counts_.responses_omitted;
   stats.refused_for_memory += counts_.refused_for_memory;
   stats.refused_for_disk += counts_.refused_for_disk;
+  const uint64_t now_tick = TickAt(now_ms_);
+  const uint64_t due_tick = std::min(wheel_.next_tick().value_or(now_tick), now_tick);
+  const int64_t lag_ms = static_cast<int64_t>(now_tick - due_tick) * kTickMs;
+  stats.timer_lag_ms = std::max(stats.timer_lag_ms, lag_ms);
 }
 
 void Stripe::CheckInvariants() const {

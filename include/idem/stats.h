@@ -2,6 +2,8 @@
 #ifndef IDEM_STATS_H_
 #define IDEM_STATS_H_
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -11,6 +13,8 @@
 namespace idem {
 
 struct LogStats {
+  static constexpr size_t kSyncBuckets = 26;
+
   uint32_t epoch = 0;
   Lsn appended = 0;
   Lsn committed = 0;
@@ -22,6 +26,9 @@ struct LogStats {
   uint64_t segment_bytes = 0;  // their sizes together, the spare included
   int64_t last_sync_us = 0;
   int64_t worst_sync_us = 0;
+  int64_t all_syncs_us = 0;  // what they took together
+  // Syncs by duration: [i] took at most 2^i us, and more than the half; the last took longer.
+  std::array<uint64_t, kSyncBuckets> syncs_by_duration{};
   int64_t commit_running_ms = 0;   // how long the disk has not answered; 0: nobody waits for it
   bool spare_ready = false;        // the reserve for a full disk stands by
   bool disk_full = false;          // claims are refused
@@ -62,7 +69,10 @@ struct Stats {
   uint64_t mismatches = 0;
   uint64_t finishes = 0;
   uint64_t fenced = 0;
+  uint64_t unknown_keys = 0;  // answers UNKNOWNKEY
   uint64_t expired = 0;
+  uint64_t expired_registers = 0;  // of them
+  int64_t timer_lag_ms = 0;        // now: how far the freeing of what has expired is behind
   uint64_t responses_omitted = 0;
   uint64_t refused_for_memory = 0;
   uint64_t refused_for_disk = 0;

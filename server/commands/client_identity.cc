@@ -23,7 +23,11 @@ std::string SetClientName(std::string_view name, Session& session) {
 std::string Authenticate(std::string_view user, std::string_view password,
                          const ServerContext& server, Session& session) {
   UserPtr found = server.users.Authenticate(user, password);
-  if (found == nullptr) return std::string(kWrongPassword);
+  if (found == nullptr) {
+    // Not the name: people type their password there.
+    server.log.WriteOfClient(LogLevel::kNotice, "auth_failed", {{"peer", session.peer}});
+    return std::string(kWrongPassword);
+  }
   session.user = std::move(found);
   return "";
 }

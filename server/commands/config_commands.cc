@@ -85,6 +85,7 @@ void RunSet(Call& call, RespWriter& out) {
     }
   }
   for (size_t i = 0; i < pairs.size(); i += 2) SetOne(pairs[i], pairs[i + 1], call.server.options);
+  call.server.log.set_level(call.server.options.loglevel);
   out.SimpleString("OK");
 }
 

@@ -23,6 +23,7 @@ std::span<const Command> ClientCommands();
 std::span<const Command> ServerCommands();
 std::span<const Command> ConfigCommands();
 std::span<const Command> OperatorCommands();
+std::span<const Command> DiagnosticCommands();
 std::span<const Command> SnapshotCommands();
 std::span<const Command> IntrospectionCommands();
 

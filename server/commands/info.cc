@@ -4,47 +4,18 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "server/readiness.h"
 #include "server/text.h"
+#include "server/totals.h"
 #include "server/version.h"
 
 namespace idem::server {
 namespace {
-
-// What all event loops have seen.
-struct Totals {
-  uint64_t connections = 0;
-  uint64_t rejected = 0;
-  uint64_t commands = 0;
-  uint64_t hits = 0;
-  uint64_t misses = 0;
-  uint64_t protocol_errors = 0;
-  uint64_t output_overflows = 0;
-  uint64_t evicted_clients = 0;
-  uint64_t input_bytes = 0;
-  uint64_t output_bytes = 0;
-};
-
-Totals Sum(const ServerContext& server) {
-  Totals totals;
-  for (const LoopStats& loop : server.loops) {
-    totals.connections += loop.connections.value();
-    totals.rejected += loop.rejected_connections.value();
-    totals.commands += loop.commands.value();
-    totals.hits += loop.keyspace_hits.value();
-    totals.misses += loop.keyspace_misses.value();
-    totals.protocol_errors += loop.protocol_errors.value();
-    totals.output_overflows += loop.output_overflows.value();
-    totals.evicted_clients += loop.evicted_clients.value();
-    totals.input_bytes += loop.input_bytes.value();
-    totals.output_bytes += loop.output_bytes.value();
-  }
-  return totals;
-}
 
 struct Facts {
   const ServerContext& server;
@@ -69,6 +40,7 @@ void Server(const Facts& facts, std::string& text) {
   Line(text, "process_id", getpid());
   Line(text, "run_id", facts.server.run_id);
   Line(text, "tcp_port", facts.server.options.port);
+  Line(text, "admin_port", std::max(facts.server.options.admin_port, 0));
   Line(text, "server_time_usec", facts.server.clock().WallMs() * 1000);
   Line(text, "uptime_in_seconds", up_ms / 1000);
   Line(text, "uptime_in_days", up_ms / 86'400'000);
@@ -137,6 +109,7 @@ void Statistics(const Facts& facts, std::string& text) {
   Line(text, "keyspace_hits", facts.totals.hits);
   Line(text, "keyspace_misses", facts.totals.misses);
   Line(text, "client_output_buffer_limit_disconnections", facts.totals.output_overflows);
+  Line(text, "total_error_replies", facts.totals.error_replies);
 }
 
 void Replication(const Facts&, std::string& text) {
@@ -193,8 +166,7 @@ void TellSnapshots(const LogStats& log, int64_t wall_ms, std::string& text) {
 
 void Idem(const Facts& facts, std::string& text) {
   const Stats& store = facts.store;
-  const bool is_loading = facts.server.store.get() == nullptr;
-  Line(text, "ready", !is_loading && IsReady(store.log) ? 1 : 0);
+  Line(text, "ready", WhyNotReady(facts.server).empty() ? 1 : 0);
   Line(text, "store_id", store.store_id);
   Line(text, "durability", DurabilityName(facts.server.options.store));
   TellLog(store.log, text);
@@ -232,15 +204,44 @@ void Keyspace(const Facts& facts, std::string& text) {
   Line(text, "db0", absl::StrCat("keys=", keys, ",expires=", expires, ",avg_ttl=0"));
 }
 
+// The calls are counted, what they took is reckoned from those that were timed.
+void CommandStatistics(const Facts& facts, std::string& text) {
+  for (const auto& [name, totals] : SumByCommand(facts.server)) {
+    const double mean_us = totals.durations.mean_us();
+    Line(text, absl::StrCat("cmdstat_", Absl(name)),
+         absl::StrFormat("calls=%d,usec=%d,usec_per_call=%.2f,rejected_calls=0,failed_calls=%d",
+                         totals.calls, std::llround(mean_us * static_cast<double>(totals.calls)),
+                         mean_us, totals.failed));
+  }
+}
+
+void LatencyStatistics(const Facts& facts, std::string& text) {
+  for (const auto& [name, totals] : SumByCommand(facts.server)) {
+    const DurationTotals& durations = totals.durations;
+    if (durations.count == 0) continue;
+    Line(text, absl::StrCat("latency_percentiles_usec_", Absl(name)),
+         absl::StrFormat("p50=%d.000,p99=%d.000,p99.9=%d.000", durations.PercentileUs(50),
+                         durations.PercentileUs(99), durations.PercentileUs(99.9)));
+  }
+}
+
 constexpr struct {
   std::string_view name;
   void (*tell)(const Facts& facts, std::string& text);
+  bool is_default = true;  // told if nothing is named
 } kSections[] = {
-    {"Server", Server},    {"Clients", Clients},
-    {"Memory", Memory},    {"Persistence", Persistence},
-    {"Stats", Statistics}, {"Replication", Replication},
-    {"CPU", Cpu},          {"Cluster", Cluster},
-    {"Idem", Idem},        {"Keyspace", Keyspace},
+    {"Server", Server},
+    {"Clients", Clients},
+    {"Memory", Memory},
+    {"Persistence", Persistence},
+    {"Stats", Statistics},
+    {"Replication", Replication},
+    {"CPU", Cpu},
+    {"Commandstats", CommandStatistics, false},
+    {"Latencystats", LatencyStatistics, false},
+    {"Cluster", Cluster},
+    {"Idem", Idem},
+    {"Keyspace", Keyspace},
 };
 
 // All that is known of a store that is not open yet.
@@ -251,11 +252,12 @@ Stats LimitsOf(const Options& options) {
   return stats;
 }
 
-bool Wanted(std::string_view section, Arguments named) {
-  if (named.empty()) return true;
-  return std::any_of(named.begin(), named.end(), [section](std::string_view name) {
+bool Wanted(std::string_view section, bool is_default, Arguments named) {
+  if (named.empty()) return is_default;
+  return std::any_of(named.begin(), named.end(), [=](std::string_view name) {
     return EqualsIgnoreCase(name, section) || EqualsIgnoreCase(name, "all") ||
-           EqualsIgnoreCase(name, "everything") || EqualsIgnoreCase(name, "default");
+           EqualsIgnoreCase(name, "everything") ||
+           (is_default && EqualsIgnoreCase(name, "default"));
   });
 }
 
@@ -266,8 +268,8 @@ std::string InfoText(const ServerContext& server, Arguments sections) {
   const Facts facts = {
       server, store == nullptr ? LimitsOf(server.options.store) : store->GetStats(), Sum(server)};
   std::string text;
-  for (const auto& [name, tell] : kSections) {
-    if (!Wanted(name, sections)) continue;
+  for (const auto& [name, tell, is_default] : kSections) {
+    if (!Wanted(name, is_default, sections)) continue;
     absl::StrAppend(&text, text.empty() ? "" : "\r\n", "# ", Absl(name), "\r\n");
     tell(facts, text);
   }

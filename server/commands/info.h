@@ -8,7 +8,8 @@
 
 namespace idem::server {
 
-// All sections, or those named; "all", "everything" and "default" are all too.
+// The sections named; "all" and "everything" are all, "default" and nothing all but those of single
+// commands.
 std::string InfoText(const ServerContext& server, Arguments sections);
 
 }  // namespace idem::server

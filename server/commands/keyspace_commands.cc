@@ -79,12 +79,12 @@ void RunFlush(Call& call, RespWriter& out) {
 constexpr KeyRange kNone = {};
 
 constexpr Command kCommands[] = {
-    {"keys", 2, kReadOnly | kAdmin, kNone, nullptr, nullptr, RunKeys, "generic", "1.0.0", "pattern",
-     "Find all keys matching the given pattern"},
-    {"flushall", -1, kWrite | kAdmin | kNoMulti, kNone, nullptr, nullptr, RunFlush, "server",
-     "1.0.0", "[ASYNC | SYNC]", "Remove all plain keys; records stay"},
-    {"flushdb", -1, kWrite | kAdmin | kNoMulti, kNone, nullptr, nullptr, RunFlush, "server",
-     "1.0.0", "[ASYNC | SYNC]", "Remove all plain keys; records stay"},
+    {"keys", 2, kReadOnly | kAdmin | kTimed, kNone, nullptr, nullptr, RunKeys, "generic", "1.0.0",
+     "pattern", "Find all keys matching the given pattern"},
+    {"flushall", -1, kWrite | kAdmin | kNoMulti | kTimed, kNone, nullptr, nullptr, RunFlush,
+     "server", "1.0.0", "[ASYNC | SYNC]", "Remove all plain keys; records stay"},
+    {"flushdb", -1, kWrite | kAdmin | kNoMulti | kTimed, kNone, nullptr, nullptr, RunFlush,
+     "server", "1.0.0", "[ASYNC | SYNC]", "Remove all plain keys; records stay"},
 };
 
 }  // namespace

@@ -1,6 +1,5 @@
-// What tools and monitors of Redis ask a server: ROLE, WAIT, LATENCY, SLOWLOG, FUNCTION, MODULE,
-// SHUTDOWN. There are no replicas, no latency monitor, no slow log, no functions and no modules
-// here; the answers say so in Redis' own form.
+// What tools and monitors of Redis ask a server: ROLE, WAIT, FUNCTION, MODULE, SHUTDOWN. There are
+// no replicas, no functions and no modules here; the answers say so in Redis' own form.
 #include <optional>
 
 #include "absl/strings/str_cat.h"
@@ -12,10 +11,7 @@
 namespace idem::server {
 namespace {
 
-void TellOk(Call&, RespWriter& out) { out.SimpleString("OK"); }
-void TellZero(Call&, RespWriter& out) { out.Integer(0); }
 void TellNothing(Call&, RespWriter& out) { out.Array(0); }
-void TellEmptyMap(Call&, RespWriter& out) { out.Map(0); }
 
 // A master without replicas; the log's position stands for the replication offset.
 void RunRole(Call& call, RespWriter& out) {
@@ -34,16 +30,6 @@ void RunWait(Call& call, RespWriter& out) {
   if (!timeout_ms) return out.Error("ERR timeout is not an integer or out of range");
   if (*timeout_ms < 0) return out.Error("ERR timeout is negative");
   out.Integer(0);
-}
-
-// SLOWLOG GET [count]
-void RunSlowlogGet(Call& call, RespWriter& out) {
-  if (call.args.size() > 3) return out.Error(WrongArity(call.command.name));
-  const std::optional<int64_t> count = call.args.size() == 3 ? ParseInteger(call.args[2]) : 10;
-  if (!count || *count < -1) {
-    return out.Error("ERR count should be greater than or equal to -1");
-  }
-  out.Array(0);
 }
 
 // FUNCTION FLUSH [ASYNC | SYNC]
@@ -93,28 +79,6 @@ constexpr Command kCommands[] = {
      "Return the number of replicas: 0"},
     {"shutdown", -1, kTools | kNoMulti, kNone, nullptr, nullptr, RunShutdown, "server", "1.0.0",
      "[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]", "Answer what was asked, then stop the server"},
-    {"latency", -2, kContainer, kNone, nullptr, nullptr, nullptr, "server", "2.8.13", "",
-     "A container for latency diagnostics commands; there is no latency monitor"},
-    {"latency|latest", 2, kTools, kNone, nullptr, nullptr, TellNothing, "server", "2.8.13", "",
-     "Return the latest latency samples: none"},
-    {"latency|history", 3, kTools, kNone, nullptr, nullptr, TellNothing, "server", "2.8.13",
-     "event", "Return latency samples of an event: none"},
-    {"latency|histogram", -2, kTools, kNone, nullptr, nullptr, TellEmptyMap, "server", "7.0.0",
-     "[command [command ...]]", "Return latency histograms: none"},
-    {"latency|reset", -2, kTools, kNone, nullptr, nullptr, TellZero, "server", "2.8.13",
-     "[event [event ...]]", "Reset latency data; there is none"},
-    {"latency|help", 2, kAlways, kNone, nullptr, nullptr, RunHelp, "server", "2.8.13", "",
-     "Show the subcommands"},
-    {"slowlog", -2, kContainer, kNone, nullptr, nullptr, nullptr, "server", "2.2.12", "",
-     "A container for slow log commands; there is no slow log"},
-    {"slowlog|get", -2, kTools, kNone, nullptr, nullptr, RunSlowlogGet, "server", "2.2.12",
-     "[count]", "Get the slow log's entries: none"},
-    {"slowlog|len", 2, kTools, kNone, nullptr, nullptr, TellZero, "server", "2.2.12", "",
-     "Get the slow log's length: 0"},
-    {"slowlog|reset", 2, kTools, kNone, nullptr, nullptr, TellOk, "server", "2.2.12", "",
-     "Clear the slow log"},
-    {"slowlog|help", 2, kAlways, kNone, nullptr, nullptr, RunHelp, "server", "6.2.0", "",
-     "Show the subcommands"},
     {"module", -2, kContainer, kNone, nullptr, nullptr, nullptr, "server", "4.0.0", "",
      "A container for module commands; there are no modules"},
     {"module|list", 2, kTools, kNone, nullptr, nullptr, TellNothing, "server", "4.0.0", "",

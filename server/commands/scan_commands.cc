@@ -165,7 +165,7 @@ void RunDbSize(Call& call, RespWriter& out) {
 constexpr Command kCommands[] = {
     {"scan",
      -2,
-     kReadOnly,
+     kReadOnly | kTimed,
      {},
      nullptr,
      nullptr,

@@ -33,6 +33,7 @@ const KnownScript* Recognise(std::string_view text, ServerContext& server, RespW
   const KnownScript* const script = FindKnownScript(text);
   if (script == nullptr) {
     server.scripts.CountUnknown();
+    server.log.WriteOfClient(LogLevel::kNotice, "unknown_script", {{"sha1", sha1}});
     out.Error(UnknownScript(sha1));
     return nullptr;
   }

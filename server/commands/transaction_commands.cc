@@ -208,7 +208,7 @@ constexpr KeyRange kAll = {1, -1, 1};
 constexpr Command kCommands[] = {
     {"multi", 1, kFast | kNotQueued, kNone, nullptr, nullptr, RunMulti, "transactions", "1.2.0", "",
      "Mark the start of a transaction block"},
-    {"exec", 1, kNotQueued, kNone, nullptr, nullptr, RunExec, "transactions", "1.2.0", "",
+    {"exec", 1, kNotQueued | kTimed, kNone, nullptr, nullptr, RunExec, "transactions", "1.2.0", "",
      "Execute all commands issued after MULTI"},
     {"discard", 1, kFast | kNotQueued, kNone, nullptr, nullptr, RunDiscard, "transactions", "2.0.0",
      "", "Discard all commands issued after MULTI"},
@@ -220,11 +220,15 @@ constexpr Command kCommands[] = {
 
 }  // namespace
 
+bool IsQueued(const Command& command, const Session& session) {
+  return session.queue != nullptr && (command.flags & kNotQueued) == 0;
+}
+
 void RunOrQueue(Call& call, RespWriter& out) {
-  if (call.session.queue == nullptr || (call.command.flags & kNotQueued) != 0) {
-    call.command.run(call, out);
-  } else {
+  if (IsQueued(call.command, call.session)) {
     Queue(call, out);
+  } else {
+    call.command.run(call, out);
   }
 }
 

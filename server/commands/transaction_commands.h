@@ -6,6 +6,8 @@
 
 namespace idem::server {
 
+// Its client is between MULTI and EXEC, and this is not for at once.
+bool IsQueued(const Command& command, const Session& session);
 // Executes a row that has `run`, or queues any row if its client is between MULTI and EXEC.
 void RunOrQueue(Call& call, RespWriter& out);
 

@@ -65,10 +65,10 @@ class SecuredTest(unittest.TestCase):
 
     def reload(self, server, pattern):
         """Sends SIGHUP; waits for the line that says what came of it."""
-        known = len(server.errors())
+        known = len(server.stderr())
         server.process.send_signal(signal.SIGHUP)
         for _ in range(10_000):
-            said = server.errors()[known:]
+            said = server.stderr()[known:]
             if said.endswith("\n"):
                 self.assertRegex(said, pattern)
                 return
@@ -107,9 +107,9 @@ class UsersTest(SecuredTest):
     def test_a_reload_does_not_take_the_last_password_from_an_open_port(self):
         server = self.start_with("bind 0.0.0.0\nrequirepass hunter2\n")
         self.config.write_text("bind 0.0.0.0\n")
-        self.reload(server, f"stay as they were: {self.config}:1: bind: will not listen on")
+        self.reload(server, f"event=reload_failed error=.{self.config}:1: bind: will not listen on")
         self.config.write_text("bind 127.0.0.1\n")
-        self.reload(server, "stay as they were: it still listens on 0.0.0.0, which needs a password")
+        self.reload(server, "event=reload_failed error=.it still listens on 0.0.0.0, which needs a password")
         self.assertEqual(redis_cli("-p", server.port, "PING"), "NOAUTH Authentication required.")
 
     def test_roles_and_prefixes_for_redis_py(self):
@@ -134,10 +134,10 @@ class UsersTest(SecuredTest):
             self.assertEqual(root.ask("AUTH", "root", "a-word"), "OK")
             self.assertEqual(bob.ask("AUTH", "bob", "b-word"), "OK")
             self.config.write_text("user root role=admin >a-word\nuser bob role=king >b-word\n")
-            self.reload(server, f"stay as they were: {self.config}:2: user: bob: role= takes")
+            self.reload(server, f"event=reload_failed error=.{self.config}:2: user: bob: role= takes")
             self.assertEqual(bob.ask("SET", "k", "v"), "OK")
             self.config.write_text("user root role=admin >a-word\nuser bob role=reader >b-word\n")
-            self.reload(server, "are read again")
+            self.reload(server, "event=reloaded")
             self.assertEqual(bob.ask("GET", "k"), ErrorReply("NOAUTH Authentication required."))
             self.assertEqual(bob.ask("AUTH", "bob", "b-word"), "OK")
             self.assertEqual(bob.ask("SET", "k", "w").code, "NOPERM")
@@ -310,11 +310,11 @@ class TlsTest(SecuredTest):
         key = self.directory / "server.key"
         good = key.read_text()
         key.write_text("nonsense")
-        self.reload(server, f"stay as they were: tls-key-file: cannot use {key}: ")
+        self.reload(server, f"event=reload_failed error=.tls-key-file: cannot use {key}: ")
         self.assertEqual(self.peer_name(), "authority")
         key.write_text(good)
         self.make_certificate("server", "other")
-        self.reload(server, "are read again")
+        self.reload(server, "event=reloaded")
         self.assertEqual(self.peer_name(), "other")
         self.assertTrue(before.ping(), "a connection that is there stays")
 

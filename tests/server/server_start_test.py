@@ -72,7 +72,7 @@ class StartLineTest(ServerTest):
                 (("--appendonly", "no"), "memory", "everything is lost when the server stops")):
             with self.subTest(name), IdemServer(self.data, *flags) as server:
                 self.assertIn(f"durability {name}, ", server.start_line)
-                self.assertRegex(server.errors(), f"^idem-server: warning: .*{loss}")
+                self.assertRegex(server.errors(), f"level=warning event=not_durable .*{loss}")
                 with RespConnection(server.port) as connection:
                     self.assertEqual(connection.info()["durability"], name)
 

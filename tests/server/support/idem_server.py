@@ -27,6 +27,18 @@ def binary():
     return path
 
 
+EVENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z "
+                   r"(?P<fields>level=[a-z]+ event=[a-z_]+( [a-z0-9_]+=(\"[ -~]*\"|[^\s\"]+))*)")
+
+
+def parse_event(line):
+    """One line of the event log, which must be nothing else."""
+    match = EVENT.fullmatch(line)
+    assert match, f"not an event: {line!r}"
+    fields = re.findall(r'([a-z0-9_]+)=("(?:[^"\\]|\\.)*"|\S+)', match["fields"])
+    return {name: value.strip('"') for name, value in fields}
+
+
 class IdemServer(ServerProcess):
     """Without a directory it keeps nothing."""
 
@@ -34,6 +46,19 @@ class IdemServer(ServerProcess):
         self.port = None
         where = ["--dir", str(directory)] if directory is not None else ["--appendonly", "no"]
         super().__init__([binary(), "--port", "0", *where, *flags], READY, expect_start)
+
+    def events(self):
+        """What it has logged to stderr so far, as dictionaries without the time."""
+        return [parse_event(line) for line in super().errors().splitlines() if EVENT.match(line)]
+
+    def stderr(self):
+        """All that it wrote there so far."""
+        return super().errors()
+
+    def errors(self):
+        """All that it wrote to stderr so far, but for what every server notes."""
+        lines = super().errors().splitlines(keepends=True)
+        return "".join(line for line in lines if " level=notice " not in line)
 
     def is_ready(self, match):
         self.port = int(match["port"])

@@ -49,8 +49,12 @@ class ServerProcess:
         return False
 
     def signal_kill(self):
-        self._good_code = -signal.SIGKILL
+        self.expect_signal(signal.SIGKILL)
         self.process.kill()
+
+    def expect_signal(self, sign):
+        """It is well if this ends it."""
+        self._good_code = -sign
 
     def kill(self):
         """Ends it as kill -9 does; returns the exit code."""
