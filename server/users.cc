@@ -60,6 +60,7 @@ UserPtr Users::Authenticate(std::string_view name, std::string_view password) co
 void Users::Replace(const std::vector<UserSpec>& specs) {
   const std::lock_guard lock(mutex_);
   std::vector<std::shared_ptr<User>> users;
+  users.reserve(specs.size() + 1);
   for (const UserSpec& spec : specs) users.push_back(TakeSame(spec));
   if (specs.empty()) {
     users.push_back(

@@ -349,6 +349,14 @@ class TlsTest(SecuredTest):
 
 
 class ExampleConfigTest(unittest.TestCase):
+    def test_names_every_setting(self):
+        usage = subprocess.run([binary(), "--help"], capture_output=True, text=True,
+                               timeout=SECONDS, check=True).stdout
+        told = set(re.findall(r"^#?([a-z][a-z-]*) ", CONFIG.read_text(), re.MULTILINE))
+        only_in_the_environment = {"requirepass"}  # rather than in a file that many may read
+        self.assertEqual(set(re.findall(r"^  --([a-z-]+) \(", usage, re.MULTILINE)) - told,
+                         only_in_the_environment)
+
     def test_is_good_and_so_is_each_line_of_it_that_is_commented_out(self):
         self.assertEqual(check_config(CONFIG), (0, "the configuration is good\n"))
         with fresh_directory() as directory:
