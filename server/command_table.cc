@@ -48,10 +48,10 @@ std::string UnknownSubcommand(const Command& container, Arguments args) {
 
 CommandTable::CommandTable() {
   for (const auto& family :
-       {IdemCommands(), StringCommands(), UpdateCommands(), KeyCommands(), KeyspaceCommands(),
-        ObjectCommands(), ScanCommands(), ScriptCommands(), TransactionCommands(),
-        ConnectionCommands(), ClientCommands(), ServerCommands(), ConfigCommands(),
-        OperatorCommands(), SnapshotCommands(), IntrospectionCommands()}) {
+       {IdemCommands(), DedupCommands(), StringCommands(), UpdateCommands(), KeyCommands(),
+        KeyspaceCommands(), ObjectCommands(), ScanCommands(), ScriptCommands(),
+        TransactionCommands(), ConnectionCommands(), ClientCommands(), ServerCommands(),
+        ConfigCommands(), OperatorCommands(), SnapshotCommands(), IntrospectionCommands()}) {
     for (const Command& command : family) {
       by_name_.emplace(command.name, &command);
       if (command.name.find('|') == command.name.npos) commands_.push_back(&command);
