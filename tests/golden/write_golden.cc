@@ -55,13 +55,14 @@ class GoldenStore {
     Put(key("overwritten"), "first", 0);
     Put(key("overwritten"), "second", 0);
     Execute({.op = Op::kSeen, .key = key("seen")}, Outcome::kNew);
-    Request refreshed{.op = Op::kSeen, .key = key("seen and refreshed")};
+    const std::string refreshed_id = key("seen and refreshed"), producer = key("producer");
+    Request refreshed{.op = Op::kSeen, .key = refreshed_id};
     refreshed.refresh = true;
     Execute(refreshed, Outcome::kNew);
     Execute({.op = Op::kSeen, .key = key("seen and removed")}, Outcome::kNew);
     Execute({.op = Op::kRemove, .key = key("seen and removed")});
     for (const uint64_t seq : {0, 1, 4, 9}) {
-      Request request{.op = Op::kSeq, .key = key("producer"), .epoch = 3, .seq = seq};
+      Request request{.op = Op::kSeq, .key = producer, .epoch = 3, .seq = seq};
       request.window = 64;
       Execute(request, Outcome::kNew);
     }
