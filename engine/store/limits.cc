@@ -18,7 +18,7 @@ constexpr const char* kBadValue =
 constexpr const char* kHugeValue = "response is larger than 16 MiB; store a reference to it";
 constexpr const char* kBadDeadline = "time to live must be 0 (none) to 100 years in ms";
 constexpr const char* kBadCap =
-    "cap must be at least the retention, at most 31536000000 ms (365 d)";
+    "cap must be at least the retention, at most 31536000000 ms (365 days)";
 constexpr const char* kBadSeq = "sequence number must be 0 to 9007199254740991";
 constexpr const char* kBadWindow = "window must be 0 to 64";
 constexpr const char* kBadToken = "token must be the number that BEGIN gave";
