@@ -93,6 +93,13 @@ struct ServerContext {
   std::vector<LoopStats> loops;
 };
 
+// What an IDEM.MSEEN was told before the log had no more room. It goes on from there when it is run
+// again.
+struct SeenSoFar {
+  std::vector<Outcome> outcomes;
+  Lsn lsn = 0;
+};
+
 // One client, as far as commands are concerned.
 struct Session {
   uint64_t id = 0;
@@ -105,6 +112,7 @@ struct Session {
   bool quit = false;                    // answer, then close
   std::unique_ptr<CommandQueue> queue;  // between MULTI and EXEC
   std::vector<WatchedKey> watched;
+  SeenSoFar seen;
 
   // Nothing needs to be checked; see access.h.
   bool may_do_all() const { return user != nullptr && user->may_do_all(); }

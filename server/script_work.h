@@ -40,7 +40,7 @@ class Work {
   // Where a value is needed: no record.
   const Transaction::Entry& Look(std::string_view key) {
     const Transaction::Entry& entry = LookAtAny(key);
-    if (entry.is_record()) Fail(kWrongType);
+    if (!entry.is_plain()) Fail(kWrongType);
     return entry;
   }
   bool Holds(std::string_view key, std::string_view value) { return Look(key).Holds(value); }

@@ -130,7 +130,7 @@ Reply Transaction::Ask(const Request& request, std::string_view* value) {
   reply.value_bytes = entry.value.size();
   *value = entry.value;
   const bool reads = request.op == Op::kGet;
-  if (entry.is_record() && (!reads || request.kind == Kind::kRegister)) {
+  if (!entry.is_plain() && (!reads || request.kind == Kind::kRegister)) {
     reply.outcome = Outcome::kWrongKind;
   } else if (reads) {
     reply.outcome = entry.absent() ? Outcome::kAbsent : Outcome::kOk;
@@ -175,7 +175,7 @@ Outcome Transaction::AskRemove(Entry& entry, const Request& request) {
 bool Transaction::Watch(std::string_view key, Token version) {
   Entry& entry = Find(key);
   entry.watched = true;
-  return entry.seen == version && !entry.is_record();
+  return entry.seen == version && entry.is_plain();
 }
 
 // A guard changes nothing but the version: an absent key is "removed", another one is put as it is.
@@ -226,7 +226,7 @@ Transaction::Result Transaction::CommitReads() {
   for (size_t i = 0; i < requests.size(); ++i) {
     const Result result = ResultOf(requests[i], replies[i]);
     if (result != Result::kDone) return result;
-    const bool same = replies[i].token == entries_[i].seen;
+    const bool same = replies[i].token == entries_[i].seen && replies[i].kind == entries_[i].kind;
     if (!same) return Result::kConflict;
   }
   return Result::kDone;

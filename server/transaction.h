@@ -46,7 +46,7 @@ class Transaction {
     int64_t ttl_ms = kNoDeadline;
 
     bool absent() const { return kind == Kind::kAny; }
-    bool is_record() const { return kind == Kind::kRecord; }
+    bool is_plain() const { return absent() || kind == Kind::kRegister; }
     bool Holds(std::string_view expected) const {
       return kind == Kind::kRegister && value == expected;
     }

@@ -19,14 +19,27 @@ namespace idem::engine {
 
 using OwnerDigest = std::array<char, 16>;
 
+// Up to where the numbers of one producer came: all below `next` did, `next` did not, and
+// next + 1 + i did if bit i of `ahead` is set.
+struct Sequence {
+  static constexpr uint32_t kWindowMax = 64;
+  static constexpr uint64_t kSeqMax = (uint64_t{1} << 53) - 1;
+
+  uint32_t epoch = 0;
+  uint64_t next = 0;
+  uint64_t ahead = 0;
+
+  friend bool operator==(const Sequence&, const Sequence&) = default;
+};
+
 struct Image {
   std::string_view key;
   // kAny: there is no entry. As an after-image that is a removal: only `key` and `token` count
   // (the token that the removed entry had).
   Kind kind = Kind::kAny;
 
-  // --- both kinds
-  Token token = 0;             // of the latest claim; a register's version
+  // --- every kind
+  Token token = 0;             // of the latest claim; a register's version; else 0
   int64_t deadline_ms = 0;     // store time at which the entry is forgotten; 0: never
   std::string_view value;      // response or register value
   Body* value_body = nullptr;  // not owned; set when `value` stands in a Body
@@ -40,12 +53,17 @@ struct Image {
   uint32_t attempt = 0;
   Fingerprint fingerprint;
   OwnerDigest owner{};
-  int64_t since_ms = 0;      // in progress: the claim; later: the finish or failure
-  int64_t until_ms = 0;      // in progress: end of the lease; failed for retry: end of the backoff
+  int64_t since_ms = 0;  // in progress: the claim; later: the finish or failure
+  // In progress: end of the lease. Failed for retry: end of the backoff. Seen id: no refresh makes
+  // it live longer than until then; 0 before the first.
+  int64_t until_ms = 0;
   int64_t retention_ms = 0;  // in progress: as named by BEGIN
   uint64_t omitted_bytes = 0;
   uint64_t omitted_checksum = 0;
 
+  Sequence sequence;  // of a sequence
+
+  bool has_token() const { return kind == Kind::kRecord || kind == Kind::kRegister; }
   bool absent() const { return kind == Kind::kAny; }
   bool finished() const { return state == State::kCompleted || state == State::kFailedFinal; }
 };

@@ -42,9 +42,11 @@
 namespace idem::engine {
 
 inline constexpr uint16_t kFormatMajor = 1;
-inline constexpr uint16_t kFormatMinor = 0;
+inline constexpr uint16_t kFormatMinor = 1;
 // What this code understands. Files with other incompatible bits are refused.
-inline constexpr uint32_t kIncompatibleFeatures = 0;
+inline constexpr uint32_t kSeenAndSequences = 1
+                                              << 0;  // record kinds 4 and 5, removals without token
+inline constexpr uint32_t kIncompatibleFeatures = kSeenAndSequences;
 inline constexpr uint32_t kCompatibleFeatures = 0;
 
 inline constexpr size_t kBlockBytes = 4096;

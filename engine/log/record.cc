@@ -1,5 +1,6 @@
 #include "log/record.h"
 
+#include <bit>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
@@ -23,10 +24,17 @@ enum Field : uint16_t {
   kCode = 1 << 9,             // 2
   kOmitted = 1 << 10,         // 8 bytes of the value that was not kept, 8 checksum of it
   kValue = 1 << 11,           // the rest
-  // 1 << 12 .. 1 << 14: unknown, refused. 1 << 15: reserved for steps, refused until there are any.
+  kSequence = 1 << 12,        // epoch 4, next 8, ahead 8
+  // 1 << 13, 1 << 14: unknown, refused. 1 << 15: reserved for steps, refused until there are any.
 };
 
-enum class RecordKind : uint8_t { kRemoval = 1, kRecord = 2, kRegister = 3 };
+enum class RecordKind : uint8_t {
+  kRemoval = 1,
+  kRecord = 2,
+  kRegister = 3,
+  kSeen = 4,
+  kSequence = 5
+};
 
 constexpr Token kTokenMax = (Token{1} << 53) - 1;
 constexpr uint64_t kTimeLimit = uint64_t{1} << 47;
@@ -43,6 +51,8 @@ constexpr uint16_t kOfEveryRecord = kDeadline | kFingerprint | kBodyFingerprint 
 Shape ShapeOf(RecordKind kind, State state) {
   if (kind == RecordKind::kRemoval) return {};
   if (kind == RecordKind::kRegister) return {kDeadline | kValue, 0};
+  if (kind == RecordKind::kSeen) return {kDeadline | kUntil, kDeadline};
+  if (kind == RecordKind::kSequence) return {kDeadline | kSequence, kSequence};
   switch (state) {
     case State::kInProgress:
       return {kOfEveryRecord | kOwner | kHold | kUntil | kRetention, kAttempt};
@@ -60,8 +70,35 @@ bool Fits(uint16_t fields, Shape shape) {
 }
 
 RecordKind KindOf(const Image& image) {
-  if (image.absent()) return RecordKind::kRemoval;
-  return image.kind == Kind::kRecord ? RecordKind::kRecord : RecordKind::kRegister;
+  switch (image.kind) {
+    case Kind::kAny:
+      return RecordKind::kRemoval;
+    case Kind::kRecord:
+      return RecordKind::kRecord;
+    case Kind::kRegister:
+      return RecordKind::kRegister;
+    case Kind::kSeen:
+      return RecordKind::kSeen;
+    case Kind::kSequence:
+      return RecordKind::kSequence;
+  }
+  IDEM_CHECK(false);
+  return RecordKind::kRemoval;
+}
+
+// Seen ids and sequences have no token, and so their removals have none.
+bool TokenFits(RecordKind kind, Token token) {
+  if (kind == RecordKind::kRemoval) return token <= kTokenMax;
+  const bool has_one = kind == RecordKind::kRecord || kind == RecordKind::kRegister;
+  return has_one ? token != 0 && token <= kTokenMax : token == 0;
+}
+
+// Of a producer something has come, and nothing beyond the largest number.
+bool SequenceFits(const Sequence& sequence) {
+  constexpr uint64_t kEnd = Sequence::kSeqMax + 1;
+  if (sequence.next == 0 || sequence.next > kEnd) return false;
+  return sequence.next + static_cast<uint64_t>(std::bit_width(sequence.ahead)) < kEnd ||
+         sequence.ahead == 0;
 }
 
 uint16_t If(bool condition, Field field) { return condition ? field : 0; }
@@ -75,7 +112,8 @@ uint16_t FieldsOf(const Image& image) {
                      If(image.since_ms != 0, kSince) | If(image.until_ms != 0, kUntil) |
                      If(image.retention_ms != 0, kRetention) | If(image.attempt != 0, kAttempt) |
                      If(image.code != 0, kCode) | If(image.value_omitted, kOmitted) |
-                     If(!image.value.empty(), kValue);
+                     If(!image.value.empty(), kValue) |
+                     If(image.kind == Kind::kSequence, kSequence);
   return static_cast<uint16_t>(fields);
 }
 
@@ -131,6 +169,11 @@ void PutFields(const Image& image, uint16_t fields, FieldWriter& to) {
   if (fields & kOmitted) {
     to.Put(image.omitted_bytes);
     to.Put(image.omitted_checksum);
+  }
+  if (fields & kSequence) {
+    to.Put(image.sequence.epoch);
+    to.Put(image.sequence.next);
+    to.Put(image.sequence.ahead);
   }
 }
 
@@ -199,6 +242,11 @@ void ReadFields(uint16_t fields, FieldReader& from, Image& image) {
     image.omitted_checksum = from.ReadAny<uint64_t>();
   }
   if (fields & kValue) image.value = from.ReadRest();
+  if (fields & kSequence) {
+    image.sequence.epoch = from.ReadAny<uint32_t>();
+    image.sequence.next = from.ReadAny<uint64_t>();
+    image.sequence.ahead = from.ReadAny<uint64_t>();
+  }
 }
 
 bool KnownKind(uint8_t kind, uint8_t state) {
@@ -207,12 +255,13 @@ bool KnownKind(uint8_t kind, uint8_t state) {
            state <= static_cast<uint8_t>(State::kFailedRetry);
   }
   return state == 0 && kind >= static_cast<uint8_t>(RecordKind::kRemoval) &&
-         kind <= static_cast<uint8_t>(RecordKind::kRegister);
+         kind <= static_cast<uint8_t>(RecordKind::kSequence);
 }
 
 Kind ImageKind(RecordKind kind) {
-  if (kind == RecordKind::kRemoval) return Kind::kAny;
-  return kind == RecordKind::kRecord ? Kind::kRecord : Kind::kRegister;
+  constexpr Kind kKinds[] = {Kind::kAny, Kind::kRecord, Kind::kRegister, Kind::kSeen,
+                             Kind::kSequence};
+  return kKinds[static_cast<size_t>(kind) - 1];
 }
 
 absl::Status DecodeWhole(std::string_view record, Image& image) {
@@ -226,11 +275,14 @@ absl::Status DecodeWhole(std::string_view record, Image& image) {
   image.kind = ImageKind(kind);
   image.state = static_cast<State>(state_byte);
   if (!Fits(fields, ShapeOf(kind, image.state))) return Refused("fields that do not go together");
-  image.token = from.Read<Token>();
+  image.token = from.ReadAny<Token>();
   image.key = from.ReadBytes(from.Read<uint16_t>());
-  if (image.token > kTokenMax) return Refused("token out of range");
+  if (!TokenFits(kind, image.token)) return Refused("token out of range");
   if (image.key.size() > kRecordKeyBytesMax) return Refused("key too long");
   ReadFields(fields, from, image);
+  if (kind == RecordKind::kSequence && !SequenceFits(image.sequence)) {
+    return Refused("a sequence that cannot be");
+  }
   if (!from.ok() || !from.at_end()) return Refused("a field out of range, or a wrong length");
   return absl::OkStatus();
 }
@@ -241,7 +293,8 @@ char* EncodeRecordHead(const Image& image, char* to) {
   const RecordKind kind = KindOf(image);
   const uint16_t fields = FieldsOf(image);
   IDEM_CHECK(Fits(fields, ShapeOf(kind, image.state)));
-  IDEM_CHECK(image.token != 0 && image.token <= kTokenMax);
+  IDEM_CHECK(TokenFits(kind, image.token));
+  IDEM_CHECK(kind != RecordKind::kSequence || SequenceFits(image.sequence));
   IDEM_CHECK(!image.key.empty() && image.key.size() <= kRecordKeyBytesMax);
   FieldWriter writer(to);
   PutHead(image, kind, fields, writer);

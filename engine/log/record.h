@@ -1,7 +1,7 @@
 // The one encoding of an after-image: in the log, in a snapshot, on a wire.
 //
 //    0  length 4           of the whole record, these four bytes included
-//    4  kind 1             1 removal, 2 record, 3 register
+//    4  kind 1             1 removal, 2 record, 3 register, 4 seen id, 5 sequence
 //    5  state 1            of a record; else 0
 //    6  presence bits 2    which of the optional fields follow
 //    8  token 8

@@ -33,8 +33,11 @@ static_assert(kEntryTimeLimitMs == int64_t{1} << 8 * kTimeBytes);
 constexpr unsigned kTokenBits = 53;
 constexpr uint64_t kTokenMask = (uint64_t{1} << kTokenBits) - 1;
 constexpr uint64_t kRegisterState = 5;
-static_assert(static_cast<uint64_t>(State::kFailedRetry) < kRegisterState && kRegisterState < 8);
+constexpr uint64_t kSeenState = 6;
+constexpr uint64_t kSequenceState = 7;
+static_assert(static_cast<uint64_t>(State::kFailedRetry) < kRegisterState && kSequenceState < 8);
 constexpr uint64_t kHold = uint64_t{1} << 56;
+constexpr uint64_t kCapped = kHold;  // of a seen id
 constexpr uint64_t kOwner = uint64_t{1} << 57;
 constexpr uint64_t kOmitted = uint64_t{1} << 58;
 constexpr uint64_t kShared = uint64_t{1} << 59;
@@ -59,25 +62,28 @@ static_assert(kDeadlineMsMax < kDeadlineLimitMs - kEntryTimeLimitMs);
 constexpr size_t kAttemptBytes = 4;
 constexpr size_t kRunningBytes = 3 * kTimeBytes;
 constexpr size_t kOmittedBytes = 4 + 8;
+constexpr size_t kSequenceBytes = 4 + 8 + 8;
 static_assert(kOmittedBytes <= kRunningBytes, "a finish without its body must fit");
 
 bool Unfinished(const Image& image) { return image.kind == Kind::kRecord && !image.finished(); }
 // Of a register there is none.
 bool Repeated(const Image& image) { return image.kind == Kind::kRecord && image.attempt != 1; }
 
-size_t KeyOffset(bool is_register, bool has_fingerprint) {
-  return (is_register ? kHeadEnd : kRecordHeadEnd) + (has_fingerprint ? kFingerprintBytes : 0);
+size_t KeyOffset(bool is_record, bool has_fingerprint) {
+  return (is_record ? kRecordHeadEnd : kHeadEnd) + (has_fingerprint ? kFingerprintBytes : 0);
 }
 
 uint64_t StateIn(uint64_t word) { return word >> kTokenBits & 7; }
 
 size_t KeyOffsetIn(uint64_t word) {
-  return KeyOffset(StateIn(word) == kRegisterState, word >> kFingerprintShift != 0);
+  return KeyOffset(StateIn(word) < kRegisterState, word >> kFingerprintShift != 0);
 }
 
 size_t KeyBytesIn(const char* entry) { return (Load<uint32_t>(entry + kSizes) & kKeyMask) + 1; }
 
 size_t TailBytes(const Image& image) {
+  if (image.kind == Kind::kSeen) return image.until_ms == 0 ? 0 : kTimeBytes;
+  if (image.kind == Kind::kSequence) return kSequenceBytes;
   const size_t attempt = Repeated(image) ? kAttemptBytes : 0;
   if (Unfinished(image))
     return attempt + kRunningBytes + (image.has_owner ? image.owner.size() : 0);
@@ -88,10 +94,15 @@ size_t TailBytes(const Image& image) {
 
 uint64_t Flag(bool set, uint64_t flag) { return set ? flag : 0; }
 
+uint64_t StateOf(const Image& image) {
+  if (image.kind == Kind::kRecord) return static_cast<uint64_t>(image.state);
+  if (image.kind == Kind::kRegister) return kRegisterState;
+  return image.kind == Kind::kSeen ? kSeenState : kSequenceState;
+}
+
 uint64_t WordOf(const Image& image, bool packed) {
-  const uint64_t state =
-      image.kind == Kind::kRegister ? kRegisterState : static_cast<uint64_t>(image.state);
-  return image.token | state << kTokenBits | Flag(image.hold, kHold) |
+  const bool capped = image.kind == Kind::kSeen && image.until_ms != 0;
+  return image.token | StateOf(image) << kTokenBits | Flag(image.hold || capped, kHold) |
          Flag(image.has_owner, kOwner) | Flag(image.value_omitted, kOmitted) |
          Flag(image.value_body != nullptr, kShared) | Flag(Repeated(image), kRepeated) |
          Flag(packed, kPacked) | static_cast<uint64_t>(image.fingerprint.kind) << kFingerprintShift;
@@ -115,7 +126,22 @@ char* PutTime(char* to, int64_t ms) {
 }
 int64_t TimeAt(const char* from) { return static_cast<int64_t>(LoadBytes<kTimeBytes>(from)); }
 
+void WriteSequence(const Sequence& sequence, char* to) {
+  StoreAt(to, sequence.epoch);
+  StoreAt(to + 4, sequence.next);
+  StoreAt(to + 12, sequence.ahead);
+}
+
+Sequence SequenceAt(const char* from) {
+  return {Load<uint32_t>(from), Load<uint64_t>(from + 4), Load<uint64_t>(from + 12)};
+}
+
 void WriteTail(const Image& image, char* tail) {
+  if (image.kind == Kind::kSequence) return WriteSequence(image.sequence, tail);
+  if (image.kind == Kind::kSeen) {
+    if (image.until_ms != 0) PutTime(tail, image.until_ms);
+    return;
+  }
   if (Repeated(image)) {
     StoreAt(tail, image.attempt);
     tail += kAttemptBytes;
@@ -151,6 +177,17 @@ void ReadTail(const char* tail, uint64_t word, size_t value_bytes, Image& image)
     image.value = image.value_body->bytes();
   } else {
     image.value = {tail, value_bytes};
+  }
+}
+
+// A seen id or a sequence.
+void ReadDedup(const char* tail, uint64_t word, Image& image) {
+  if (StateIn(word) == kSequenceState) {
+    image.kind = Kind::kSequence;
+    image.sequence = SequenceAt(tail);
+  } else {
+    image.kind = Kind::kSeen;
+    if ((word & kCapped) != 0) image.until_ms = TimeAt(tail);
   }
 }
 
@@ -190,7 +227,7 @@ bool FitsEntry(const Image& image) {
 }
 
 size_t EntryBytes(const Image& image, const StoredKey& key) {
-  return KeyOffset(image.kind == Kind::kRegister,
+  return KeyOffset(image.kind == Kind::kRecord,
                    image.fingerprint.kind != Fingerprint::Kind::kNone) +
          key.bytes().size() + TailBytes(image);
 }
@@ -222,6 +259,11 @@ Image ReadEntry(const char* from) {
   Image image;
   image.token = word & kTokenMask;
   image.deadline_ms = EntryDeadlineMs(from);
+  const char* const tail = from + KeyOffsetIn(word) + (sizes & kKeyMask) + 1;
+  if (StateIn(word) > kRegisterState) {
+    ReadDedup(tail, word, image);
+    return image;
+  }
   image.hold = (word & kHold) != 0;
   image.has_owner = (word & kOwner) != 0;
   image.value_omitted = (word & kOmitted) != 0;
@@ -230,7 +272,6 @@ Image ReadEntry(const char* from) {
   } else {
     ReadRecordHead(from, word, image);
   }
-  const char* const tail = from + KeyOffsetIn(word) + (sizes & kKeyMask) + 1;
   ReadTail(tail, word, sizes >> kValueShift & ((1u << kValueBits) - 1), image);
   return image;
 }

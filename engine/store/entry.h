@@ -7,16 +7,20 @@
 //   20 sizes 4 (below)              30 fingerprint 16, if it has one
 //
 //   word    | token 53 | state 3 | hold | owner | omitted | shared | repeated | packed | print 2 |
-//           the state after the last one of records is that of a register; print: its kind
+//           the states after the last one of records are a register, a seen id (hold: its refreshes
+//           are capped), a sequence; print: its kind
 //   sizes   | key bytes - 1: 10 | value bytes: 9 | span, bit 32: 1 | wheel mark: 12 |
 //
 //   tail    attempt 4, if not 1 (repeated), and
 //           in progress, failed for retry   since 5, until 5, retention 5, owner digest 16 if any
 //           finished, register              value up to 256 bytes | Body* 8 | size 4 and checksum 8
 //                                           if omitted
+//           seen id                         until 5, if capped
+//           sequence                        epoch 4, next 8, ahead 8
 //
 // So a finished record with a UUID as its key and a fingerprint takes 62 bytes and its response:
-// 16 key, 16 fingerprint, 8 word, 6 LSN, 10 times, 4 sizes, 2 code. All times are ms of store time.
+// 16 key, 16 fingerprint, 8 word, 6 LSN, 10 times, 4 sizes, 2 code. A UUID as a seen id takes 40,
+// 45 once it is refreshed; a producer that one names 60. All times are ms of store time.
 //
 // The tail of a finish without its body is no longer than the shortest one of a running claim, so
 // such a finish always fits where the claim stood: COMPLETE needs no memory.

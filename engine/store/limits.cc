@@ -1,5 +1,7 @@
 #include "store/limits.h"
 
+#include "log/image.h"
+
 namespace idem::engine {
 namespace {
 
@@ -15,6 +17,10 @@ constexpr const char* kBadValue =
     "value is larger than max_response_bytes; store a reference to it";
 constexpr const char* kHugeValue = "response is larger than 16 MiB; store a reference to it";
 constexpr const char* kBadDeadline = "time to live must be 0 (none) to 100 years in ms";
+constexpr const char* kBadCap =
+    "cap must be at least the retention, at most 31536000000 ms (365 days)";
+constexpr const char* kBadSeq = "sequence number must be 0 to 9007199254740991";
+constexpr const char* kBadWindow = "window must be 0 to 64";
 constexpr const char* kBadToken = "token must be the number that BEGIN gave";
 
 bool Within(int64_t value, int64_t low, int64_t high) { return value >= low && value <= high; }
@@ -59,6 +65,19 @@ const char* WhyInvalidPut(const Request& request, const RequestDefaults& default
   return WhyInvalidDeadline(request);
 }
 
+const char* WhyInvalidSeen(const Request& request, const RequestDefaults& defaults) {
+  const int64_t retention_ms = request.retention_ms.value_or(defaults.retention_ms);
+  if (!Within(retention_ms, 1, kRetentionMsMax)) return kBadRetention;
+  if (!Within(request.cap_ms.value_or(retention_ms), retention_ms, kRefreshMsMax)) return kBadCap;
+  return nullptr;
+}
+
+const char* WhyInvalidSeq(const Request& request) {
+  if (request.seq > Sequence::kSeqMax) return kBadSeq;
+  if (request.window > Sequence::kWindowMax) return kBadWindow;
+  return WhyInvalidDeadline(request);
+}
+
 }  // namespace
 
 const char* WhyInvalid(const Request& request, const RequestDefaults& defaults) {
@@ -80,6 +99,10 @@ const char* WhyInvalid(const Request& request, const RequestDefaults& defaults) 
       return WhyInvalidPut(request, defaults);
     case Op::kSetDeadline:
       return WhyInvalidDeadline(request);
+    case Op::kSeen:
+      return WhyInvalidSeen(request, defaults);
+    case Op::kSeq:
+      return WhyInvalidSeq(request);
     case Op::kRemove:
     case Op::kGet:
       return nullptr;

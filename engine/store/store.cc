@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "store/core.h"
+#include "store/reply_status.h"
 
 namespace idem {
 namespace {
@@ -17,37 +18,6 @@ constexpr size_t kDigestBytesMax = 32;
 
 Fingerprint FingerprintFrom(engine::Hash128 hash, Fingerprint::Kind kind) {
   return {hash.low, hash.high, kind};
-}
-
-absl::Status Invalid(const Reply& reply) { return absl::InvalidArgumentError(reply.error); }
-
-// What every call may answer beside its own outcomes.
-absl::Status StatusOf(const Reply& reply) {
-  switch (reply.outcome) {
-    case Outcome::kInvalid:
-      return Invalid(reply);
-    case Outcome::kOutOfMemory:
-      return absl::ResourceExhaustedError(
-          "memory is at 90 % of its limit: new claims are refused; raise memory_limit_bytes");
-    case Outcome::kNoSpace:
-      return absl::ResourceExhaustedError(
-          "the disk is full: new claims are refused; free space, no restart is needed");
-    case Outcome::kUnavailable:
-      return absl::DataLossError("the log has failed; open the store anew");
-    case Outcome::kWrongKind:
-      return absl::FailedPreconditionError("the key is a register, not an idempotency record");
-    case Outcome::kFenced:
-      return absl::FailedPreconditionError(
-          "fenced: the key has a newer token; this claim's work no longer counts");
-    case Outcome::kUnknownKey:
-      return absl::NotFoundError("the key is unknown: forgotten, released, or its time is over");
-    case Outcome::kConflict:
-      return absl::AbortedError("already settled in another way; the first settlement stands");
-    case Outcome::kRefused:
-      return absl::FailedPreconditionError("the claim is in progress; use force");
-    default:
-      return absl::OkStatus();
-  }
 }
 
 void MoveTo(Replay& replay, Reply& reply) {
@@ -130,7 +100,7 @@ absl::StatusOr<Answer> Store::AnswerOf(std::string_view key, Reply& reply) {
     case Outcome::kTooOld:
       return TooOld{};
     default:
-      return StatusOf(reply);
+      return engine::StatusOf(reply);
   }
 }
 
@@ -139,7 +109,7 @@ Claim Store::Attach(std::string_view key, Token token) { return Claim(this, key,
 absl::Status Store::Settle(const Request& request) {
   Reply reply;
   const absl::Status called = core_->Call({&request, 1}, {&reply, 1});
-  return called.ok() ? StatusOf(reply) : called;
+  return called.ok() ? engine::StatusOf(reply) : called;
 }
 
 // kAborted: the claim has not finished. What has its token has its fingerprint, too.

@@ -16,15 +16,25 @@ uint64_t TickAfter(int64_t due_ms) { return TickAt(due_ms + kTickMs - 1); }
 
 void CountEntry(const Image& image, size_t bytes, int sign, Stats& counts) {
   const uint64_t one = static_cast<uint64_t>(int64_t{sign});
-  if (image.kind == Kind::kRegister) {
-    counts.registers += one;
-    counts.register_bytes += one * bytes;
-    if (image.deadline_ms != 0) counts.registers_with_deadline += one;
-    return;
+  switch (image.kind) {
+    case Kind::kRegister:
+      counts.registers += one;
+      counts.register_bytes += one * bytes;
+      if (image.deadline_ms != 0) counts.registers_with_deadline += one;
+      break;
+    case Kind::kSeen:
+      counts.seen_ids += one;
+      counts.seen_bytes += one * bytes;
+      break;
+    case Kind::kSequence:
+      counts.sequences += one;
+      counts.sequence_bytes += one * bytes;
+      break;
+    default:
+      counts.records += one;
+      counts.record_bytes += one * bytes;
+      if (image.state == State::kInProgress) counts.in_progress += one;
   }
-  counts.records += one;
-  counts.record_bytes += one * bytes;
-  if (image.state == State::kInProgress) counts.in_progress += one;
 }
 
 }  // namespace
@@ -103,7 +113,8 @@ absl::Status Stripe::Apply(const StoredKey& key, Table::Place place, const Image
   if (pending.old_ref != 0) {
     const char* entry = arena_.At(pending.old_ref);
     if (EntryLsn(entry) >= lsn && !IDEM_BUG(older_image_applied)) return absl::OkStatus();
-    if (image.token < ReadEntry(entry).token) {
+    const bool has_token = image.has_token() || image.absent();
+    if (has_token && image.token < ReadEntry(entry).token) {
       return absl::DataLossError("the token of a key falls while its log goes on, at LSN " +
                                  std::to_string(lsn));
     }
@@ -199,10 +210,19 @@ void Stripe::CountReplyLocked(const Pending& pending, const Reply& reply) {
       ++counts_.mismatches;
       break;
     case Outcome::kFenced:
+    case Outcome::kStaleEpoch:
       ++counts_.fenced;
       break;
+<<<<<<< HEAD
     case Outcome::kUnknownKey:
       ++counts_.unknown_keys;
+=======
+    case Outcome::kDuplicate:
+      ++counts_.duplicates;
+      break;
+    case Outcome::kGap:
+      ++counts_.gaps;
+>>>>>>> seenseq
       break;
     case Outcome::kOutOfMemory:
       ++counts_.refused_for_memory;
@@ -226,8 +246,12 @@ void Stripe::AddStats(Stats& stats) const {
   stats.registers += counts_.registers;
   stats.registers_with_deadline += counts_.registers_with_deadline;
   stats.in_progress += counts_.in_progress;
+  stats.seen_ids += counts_.seen_ids;
+  stats.sequences += counts_.sequences;
   stats.record_bytes += counts_.record_bytes;
   stats.register_bytes += counts_.register_bytes;
+  stats.seen_bytes += counts_.seen_bytes;
+  stats.sequence_bytes += counts_.sequence_bytes;
   stats.index_bytes += table_.memory_bytes();
   stats.wheel_bytes += wheel_.memory_bytes();
   stats.claims += counts_.claims;
@@ -237,7 +261,12 @@ void Stripe::AddStats(Stats& stats) const {
   stats.mismatches += counts_.mismatches;
   stats.finishes += counts_.finishes;
   stats.fenced += counts_.fenced;
+<<<<<<< HEAD
   stats.unknown_keys += counts_.unknown_keys;
+=======
+  stats.duplicates += counts_.duplicates;
+  stats.gaps += counts_.gaps;
+>>>>>>> seenseq
   stats.expired += counts_.expired;
   stats.expired_registers += counts_.expired_registers;
   stats.responses_omitted += counts_.responses_omitted;
@@ -279,6 +308,9 @@ void Stripe::CheckInvariants() const {
   IDEM_CHECK(counts.in_progress == counts_.in_progress);
   IDEM_CHECK(counts.record_bytes == counts_.record_bytes);
   IDEM_CHECK(counts.register_bytes == counts_.register_bytes);
+  IDEM_CHECK(counts.seen_ids == counts_.seen_ids && counts.seen_bytes == counts_.seen_bytes);
+  IDEM_CHECK(counts.sequences == counts_.sequences);
+  IDEM_CHECK(counts.sequence_bytes == counts_.sequence_bytes);
 }
 
 }  // namespace idem::engine

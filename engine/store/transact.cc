@@ -12,7 +12,15 @@ namespace {
 constexpr size_t kTransactionMax = 64;
 
 bool Undoes(const Reply& reply) {
-  return reply.outcome >= Outcome::kUnknownKey || reply.outcome == Outcome::kNotMet;
+  switch (reply.outcome) {
+    case Outcome::kNotMet:
+    case Outcome::kDuplicate:
+    case Outcome::kGap:
+    case Outcome::kStaleEpoch:
+      return true;
+    default:
+      return reply.outcome >= Outcome::kUnknownKey;
+  }
 }
 
 const char* WhyInvalidTogether(std::span<const Request> requests, const RequestDefaults& defaults) {

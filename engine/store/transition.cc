@@ -249,6 +249,8 @@ bool IsRegisterOp(Op op) { return op == Op::kPut || op == Op::kSetDeadline; }
 // Which kind of entry the request is for; kAny where it takes both.
 Kind WantedKind(const Request& request) {
   if (IsRegisterOp(request.op)) return Kind::kRegister;
+  if (request.op == Op::kSeen) return Kind::kSeen;
+  if (request.op == Op::kSeq) return Kind::kSequence;
   return request.op == Op::kRemove || request.op == Op::kGet ? request.kind : Kind::kRecord;
 }
 
@@ -279,10 +281,14 @@ Change Decide(const Image& entry, const Request& request, const Moment& moment, 
     case Op::kRemove:
       if (entry.absent()) return Answer(reply, Outcome::kAbsent);
       if (entry.kind == Kind::kRecord) return Forget(entry, request, reply);
+      if (entry.kind != Kind::kRegister) return Change::kRemove;
       return RegisterTransition(entry, request, moment, next, reply);
     case Op::kPut:
     case Op::kSetDeadline:
       return RegisterTransition(entry, request, moment, next, reply);
+    case Op::kSeen:
+    case Op::kSeq:
+      return DedupTransition(entry, request, moment, next, reply);
   }
   IDEM_CHECK(false);
   return Change::kNone;
@@ -313,6 +319,8 @@ void Describe(const Image& entry, const Moment& moment, bool with_value, Reply& 
   reply.value_omitted = entry.value_omitted;
   reply.value_bytes = entry.value_omitted ? entry.omitted_bytes : entry.value.size();
   reply.ttl_ms = entry.deadline_ms == 0 ? -1 : entry.deadline_ms - moment.now_ms;
+  reply.epoch = entry.sequence.epoch;
+  reply.seq = entry.sequence.next;
   if (entry.state == State::kInProgress) {
     reply.lease_ms = std::max<int64_t>(0, LeaseEndMs(entry, moment) - moment.now_ms);
     reply.orphaned = !LeaseRuns(entry, moment);

@@ -9,7 +9,8 @@
 //                     failed (retry)                                        absent
 //
 // Pure: no lock, no clock, no log, no random number. Thread-safe. Registers, the plain values, are
-// decided here too (register_transition.cc).
+// decided here too (register_transition.cc), and so are seen ids and sequences
+// (dedup_transition.cc).
 #ifndef IDEM_STORE_TRANSITION_H_
 #define IDEM_STORE_TRANSITION_H_
 
@@ -65,10 +66,12 @@ inline void Renew(Reply& reply) {
   std::construct_at(&reply);
 }
 
-// --- shared by the two halves of the table ---
+// --- shared by the parts of the table ---
 
 Change RegisterTransition(const Image& entry, const Request& request, const Moment& moment,
                           Image& next, Reply& reply);
+Change DedupTransition(const Image& entry, const Request& request, const Moment& moment,
+                       Image& next, Reply& reply);
 // Drops the response and keeps the fact: its size and its checksum.
 void OmitValue(std::string_view value, const HashSecret& secret, Image& image);
 // Fills the reply with what the entry is; with its value if `with_value`.

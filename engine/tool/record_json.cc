@@ -34,6 +34,10 @@ const char* NameOf(const Image& image) {
       return "record";
     case Kind::kRegister:
       return "register";
+    case Kind::kSeen:
+      return "seen id";
+    case Kind::kSequence:
+      return "sequence";
   }
   return "?";
 }
@@ -75,6 +79,17 @@ void AddRecordFields(const Image& image, JsonLine& line) {
   }
 }
 
+std::string AddDedupFields(const Image& image, JsonLine& line) {
+  line.TimeIfSet("until_ms", image.until_ms);
+  if (image.kind == Kind::kSequence) {
+    line.Number("epoch", image.sequence.epoch);
+    line.Number("next", image.sequence.next);
+    if (image.sequence.ahead != 0)
+      line.Text("ahead", absl::StrFormat("%016x", image.sequence.ahead));
+  }
+  return line.Finish();
+}
+
 }  // namespace
 
 std::string JsonString(std::string_view bytes) {
@@ -99,10 +114,11 @@ std::string RecordJson(const Image& image, const RecordPlace& place, bool with_v
   line.Text("file", place.file);
   line.Text("kind", NameOf(image));
   line.Text("key", image.key);
-  line.Number("token", image.token);
+  line.NumberIfSet("token", image.token);
   if (image.absent()) return line.Finish();
   if (image.kind == Kind::kRecord) AddRecordFields(image, line);
   line.TimeIfSet("deadline_ms", image.deadline_ms);
+  if (!image.has_token()) return AddDedupFields(image, line);
   if (image.value_omitted) {
     line.True("value_omitted");
     line.Number("value_bytes", image.omitted_bytes);

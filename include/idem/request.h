@@ -4,8 +4,9 @@
 // Replies without ever waiting. A Reply may be told to anyone only once Store::committed() has
 // reached its lsn; before that a power cut could still undo what it says.
 //
-// There are two kinds of entry. A *record* is the life of one idempotency key: claim, finish,
-// replay. A *register* is a plain value with a version and a deadline.
+// There are four kinds of entry. A *record* is the life of one idempotency key: claim, finish,
+// replay. A *register* is a plain value with a version and a deadline. A *seen id* says that an id
+// came before. A *sequence* says up to where the numbers of one producer came.
 #ifndef IDEM_REQUEST_H_
 #define IDEM_REQUEST_H_
 
@@ -29,12 +30,15 @@ enum class Op : uint8_t {
   // On registers.
   kPut,          // value, retention_ms (0: none), condition, keep_deadline, want_value
   kSetDeadline,  // retention_ms (0: none), condition, deadline_condition
-  // On either; `kind` narrows it.
+  // On seen ids and on sequences (dedup.h).
+  kSeen,  // retention_ms, refresh, cap_ms
+  kSeq,   // epoch, seq, window, retention_ms (0: none)
+  // On any; `kind` narrows it.
   kRemove,  // record: Forget, with force; register: condition, want_value
   kGet,     // want_value
 };
 
-enum class Kind : uint8_t { kAny = 0, kRecord = 1, kRegister = 2 };
+enum class Kind : uint8_t { kAny = 0, kRecord = 1, kRegister = 2, kSeen = 3, kSequence = 4 };
 
 enum class Resolution : uint8_t { kCompleted, kFailed, kClaimable };
 
@@ -68,6 +72,11 @@ struct Request {
   DeadlineCondition deadline_condition = DeadlineCondition::kAlways;
   std::string_view expected_value = {};  // for kIfValue
   Token expected_version = 0;            // for kIfVersion
+  bool refresh = false;
+  std::optional<int64_t> cap_ms = std::nullopt;
+  uint32_t epoch = 0;
+  uint32_t window = 0;  // 0 .. 64
+  uint64_t seq = 0;     // 0 .. 2^53 - 1
 };
 
 enum class Outcome : uint8_t {
@@ -78,8 +87,12 @@ enum class Outcome : uint8_t {
   kBusy,      // busy_reason, retry_after_ms, attempt, age_ms
   kMismatch,  // state
   kTooOld,
-  kNotMet,  // a register's condition does not hold; nothing changed
-  kAbsent,  // kGet, kRemove, kSetDeadline: no such entry
+  kNew,         // kSeen, kSeq: for the first time
+  kDuplicate,   // kSeen, kSeq: it came before
+  kGap,         // kSeq: not before `seq` has come; nothing changed
+  kStaleEpoch,  // kSeq: the producer has a newer `epoch`; nothing changed
+  kNotMet,      // a register's condition does not hold; nothing changed
+  kAbsent,      // kGet, kRemove, kSetDeadline: no such entry
   // Errors that depend on the entry. Nothing changed.
   kUnknownKey,
   kFenced,    // the token is not the current one
@@ -106,7 +119,9 @@ struct Reply {
   uint16_t code = 0;
   uint32_t attempt = 0;
   uint64_t value_bytes = 0;
-  Token token = 0;  // register: its version
+  Token token = 0;     // register: its version; seen ids and sequences have none
+  uint32_t epoch = 0;  // of a sequence
+  uint64_t seq = 0;    // .. the lowest number that has not come
   int64_t lease_ms = 0;
   int64_t retry_after_ms = 0;
   int64_t age_ms = 0;

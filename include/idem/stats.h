@@ -55,9 +55,13 @@ struct Stats {
   uint64_t registers = 0;
   uint64_t registers_with_deadline = 0;
   uint64_t in_progress = 0;
-  uint64_t memory_bytes = 0;  // now: the next four; what the limit is for
+  uint64_t seen_ids = 0;
+  uint64_t sequences = 0;
+  uint64_t memory_bytes = 0;  // now: the next six; what the limit is for
   uint64_t record_bytes = 0;  // blocks and large responses, as the allocators give them
   uint64_t register_bytes = 0;
+  uint64_t seen_bytes = 0;
+  uint64_t sequence_bytes = 0;
   uint64_t index_bytes = 0;
   uint64_t wheel_bytes = 0;
   uint64_t page_bytes = 0;  // memory mapped for blocks, index and wheel, free pages included
@@ -68,8 +72,14 @@ struct Stats {
   uint64_t busy = 0;
   uint64_t mismatches = 0;
   uint64_t finishes = 0;
+<<<<<<< HEAD
   uint64_t fenced = 0;
   uint64_t unknown_keys = 0;  // answers UNKNOWNKEY
+=======
+  uint64_t fenced = 0;      // by a token or by an epoch
+  uint64_t duplicates = 0;  // of seen ids and of sequences
+  uint64_t gaps = 0;
+>>>>>>> seenseq
   uint64_t expired = 0;
   uint64_t expired_registers = 0;  // of them
   int64_t timer_lag_ms = 0;        // now: how far the freeing of what has expired is behind
@@ -77,6 +87,9 @@ struct Stats {
   uint64_t refused_for_memory = 0;
   uint64_t refused_for_disk = 0;
   LogStats log;
+
+  // Of every kind.
+  uint64_t entries() const { return records + registers + seen_ids + sequences; }
 };
 
 // How far Store::Open has come with reading what the store holds.

@@ -29,6 +29,7 @@
 #include "absl/status/statusor.h"
 #include "idem/answer.h"
 #include "idem/claim.h"
+#include "idem/dedup.h"
 #include "idem/fingerprint.h"
 #include "idem/options.h"
 #include "idem/request.h"
@@ -85,6 +86,26 @@ class Store {
   absl::StatusOr<Replay> Once(std::string_view key, const Fingerprint& fingerprint,
                               const Work& work, const BeginOptions& options = {});
 
+  // --- Dedup without claims (dedup.h); errors as of Begin ----------------------------------------
+
+  // True the first time that `id` (1 .. 1024 bytes) comes, false while it is remembered.
+  absl::StatusOr<bool> Seen(std::string_view id, const SeenOptions& options = {});
+  // Seen for each of `ids`, in order, into the answer beside it; waits once for all of them. One id
+  // may stand there twice. Faster than one by one, because the misses of the cache overlap.
+  void SeenMany(std::span<const std::string_view> ids, const SeenOptions& options,
+                std::span<absl::StatusOr<bool>> first);
+  // Whether number `seq` (0 .. 2^53 - 1) of `producer` in its `epoch` is new.
+  absl::StatusOr<SeqAnswer> Seq(std::string_view producer, uint32_t epoch, uint64_t seq,
+                                const SeqOptions& options = {});
+  absl::StatusOr<SeqPosition> ReadSeq(std::string_view producer);
+  // Stores `value` under `key` if the version that stands there is `expected`; 0: if there is none.
+  absl::StatusOr<CasAnswer> Cas(std::string_view key, Token expected, std::string_view value,
+                                const CasOptions& options = {});
+  // What Cas would compare with.
+  absl::StatusOr<Versioned> ReadVersion(std::string_view key);
+
+  // -----------------------------------------------------------------------------------------------
+
   // Keyed hash of the parts, each with its length, so {"ab","c"} differs from {"a","bc"}.
   Fingerprint FingerprintOf(std::initializer_list<std::string_view> parts) const;
   // For callers who have a digest already: 1 .. 32 bytes.
@@ -99,8 +120,10 @@ class Store {
   // only when the log's backlog is full; try the rest when committed() has moved. One reply each.
   size_t Execute(std::span<const Request> requests, std::span<Reply> replies,
                  CommitBy by = CommitBy::kStore);
-  // All or none, atomically, over at most 64 keys: if one outcome is an error or kNotMet, nothing
-  // is changed, and the replies tell which. False: nothing was done, the backlog is full.
+  // All or none, atomically, over at most 64 keys: if one outcome is an error, kNotMet, kDuplicate,
+  // kGap or kStaleEpoch, nothing is changed, and the replies tell which. So a seen id or a sequence
+  // beside what the message does makes it happen once. False: nothing was done, the backlog is
+  // full.
   bool Transact(std::span<const Request> requests, std::span<Reply> replies,
                 CommitBy by = CommitBy::kStore);
   // Has what was executed committed in the background.

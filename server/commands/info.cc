@@ -173,9 +173,13 @@ void Idem(const Facts& facts, std::string& text) {
   TellSnapshots(store.log, facts.server.clock().WallMs(), text);
   Line(text, "records", store.records);
   Line(text, "registers", store.registers);
+  Line(text, "seen_ids", store.seen_ids);
+  Line(text, "sequences", store.sequences);
   Line(text, "in_progress", store.in_progress);
   Line(text, "record_bytes", store.record_bytes);
   Line(text, "register_bytes", store.register_bytes);
+  Line(text, "seen_bytes", store.seen_bytes);
+  Line(text, "sequence_bytes", store.sequence_bytes);
   Line(text, "index_bytes", store.index_bytes);
   Line(text, "wheel_bytes", store.wheel_bytes);
   Line(text, "page_bytes", store.page_bytes);
@@ -186,6 +190,8 @@ void Idem(const Facts& facts, std::string& text) {
   Line(text, "mismatches", store.mismatches);
   Line(text, "finishes", store.finishes);
   Line(text, "fenced", store.fenced);
+  Line(text, "duplicates", store.duplicates);
+  Line(text, "gaps", store.gaps);
   Line(text, "responses_omitted", store.responses_omitted);
   Line(text, "refused_for_memory", store.refused_for_memory);
   Line(text, "refused_for_disk", store.refused_for_disk);
@@ -198,9 +204,9 @@ void Idem(const Facts& facts, std::string& text) {
 }
 
 void Keyspace(const Facts& facts, std::string& text) {
-  const uint64_t keys = facts.store.records + facts.store.registers;
+  const uint64_t keys = facts.store.entries();
   if (keys == 0) return;
-  const uint64_t expires = facts.store.records + facts.store.registers_with_deadline;
+  const uint64_t expires = keys - facts.store.registers + facts.store.registers_with_deadline;
   Line(text, "db0", absl::StrCat("keys=", keys, ",expires=", expires, ",avg_ttl=0"));
 }
 

@@ -1,5 +1,5 @@
-// Keys of either kind: delete, look, and how long they live. DEL, UNLINK, EXISTS, TTL, PTTL and
-// TYPE see records too; what sets a deadline takes plain keys only.
+// Keys of any kind: delete, look, and how long they live. DEL, UNLINK, EXISTS, TTL, PTTL and
+// TYPE see them all; what sets a deadline takes plain keys only.
 #include <algorithm>
 #include <optional>
 
@@ -7,6 +7,7 @@
 #include "server/commands/distinct_keys.h"
 #include "server/commands/expiry.h"
 #include "server/commands/families.h"
+#include "server/commands/type_names.h"
 #include "server/error_texts.h"
 #include "server/text.h"
 
@@ -62,7 +63,7 @@ void AnswerPExpireTime(const Told& told, RespWriter& out) { TellExpireTime(told,
 
 void AnswerType(const Told& told, RespWriter& out) {
   if (told.reply().outcome == Outcome::kAbsent) return out.SimpleString("none");
-  out.SimpleString(told.reply().kind == Kind::kRecord ? "record" : "string");
+  out.SimpleString(TypeName(told.reply().kind));
 }
 
 // What EXPIRE was given beside key and time.

@@ -20,8 +20,7 @@ constexpr size_t kKeysMax = 100'000;      // that KEYS walks over
 void RunKeys(Call& call, RespWriter& out) {
   if (call.args[1].size() > kPatternBytesMax) return out.Error(kPatternTooLong);
   Store& store = *call.server.store;
-  const Stats stats = store.GetStats();
-  if (stats.records + stats.registers > kKeysMax) {
+  if (store.GetStats().entries() > kKeysMax) {
     return out.Error(absl::StrCat("ERR KEYS takes at most ", kKeysMax, " keys in all; use SCAN"));
   }
   std::set<std::string> found;  // a walk may visit a key twice

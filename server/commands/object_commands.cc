@@ -3,6 +3,7 @@
 
 #include "server/commands/families.h"
 #include "server/commands/introspection.h"
+#include "server/commands/type_names.h"
 #include "server/error_texts.h"
 #include "server/option_reader.h"
 #include "server/text.h"
@@ -24,7 +25,8 @@ void PlanEncoding(const Call& call, Plan& plan) {
 
 void AnswerEncoding(const Told& told, RespWriter& out) {
   if (told.reply().outcome == Outcome::kAbsent) return out.Null();
-  out.Bulk(told.reply().kind == Kind::kRecord ? "record" : EncodingOf(told.value()));
+  const Kind kind = told.reply().kind;
+  out.Bulk(kind == Kind::kRegister ? EncodingOf(told.value()) : TypeName(kind));
 }
 
 void PlanLook(const Call& call, Plan& plan) { plan.Ask(Op::kGet, call.args[2]); }

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/commands/families.h"
 #include "server/commands/record_replies.h"
+#include "server/commands/type_names.h"
 #include "server/error_texts.h"
 #include "server/option_reader.h"
 #include "server/text.h"
@@ -58,7 +59,7 @@ size_t EntriesAtOnce(const Walk& walk, const ScanFilter& filter) {
 }
 
 bool Passes(const Store::Entry& entry, const ScanFilter& filter) {
-  const std::string_view type = entry.about->kind == Kind::kRecord ? "record" : "string";
+  const std::string_view type = TypeName(entry.about->kind);
   if (filter.type && !EqualsIgnoreCase(type, *filter.type)) return false;
   return filter.pattern == "*" || MatchesGlob(filter.pattern, entry.key);
 }
@@ -159,7 +160,7 @@ void RunStuck(Call& call, RespWriter& out) {
 void RunDbSize(Call& call, RespWriter& out) {
   const Stats stats = call.server.store->GetStats();
   call.lsn = stats.log.appended;
-  out.Integer(static_cast<int64_t>(stats.records + stats.registers));
+  out.Integer(static_cast<int64_t>(stats.entries()));
 }
 
 constexpr Command kCommands[] = {

@@ -17,7 +17,7 @@ namespace {
 
 void AddTo(Transaction& transaction, std::string_view key, int64_t by, RespWriter& out) {
   const Transaction::Entry& entry = transaction.Look(key);
-  if (entry.is_record()) return out.Error(kWrongType);
+  if (!entry.is_plain()) return out.Error(kWrongType);
   const std::optional<int64_t> old = entry.absent() ? 0 : ParseInteger(entry.value);
   int64_t sum = 0;
   if (!old) return out.Error(kNotAnInteger);
@@ -77,7 +77,7 @@ void GetAndExpire(Transaction& transaction, const GetExOptions& get, const Call&
   const std::string_view key = call.args[1];
   const Transaction::Entry entry = transaction.Look(key);
   if (entry.absent()) return out.Null();
-  if (entry.is_record()) return out.Error(kWrongType);
+  if (!entry.is_plain()) return out.Error(kWrongType);
   if (get.expiry) {
     std::string error;
     const std::optional<int64_t> ttl_ms = ReadExpiry(*get.expiry, call, &error);
@@ -114,7 +114,7 @@ void RunDelEx(Call& call, RespWriter& out) {
   }
   RunTransaction(call, out, [&](Transaction& transaction, RespWriter& answer) {
     const Transaction::Entry entry = transaction.Look(args[1]);
-    if (entry.is_record()) return answer.Error(kWrongType);
+    if (!entry.is_plain()) return answer.Error(kWrongType);
     const bool goes = !entry.absent() && (!if_equal || entry.Holds(args[3])) &&
                       (!if_not_equal || !entry.Holds(args[3]));
     if (goes) transaction.Remove(args[1]);

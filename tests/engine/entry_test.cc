@@ -60,7 +60,23 @@ class RandomImages {
     image.key = owned->key;
     image.token = UpTo(kTokenMax);
     image.deadline_ms = Ms();
-    random_() % 4 == 0 ? FillRegister(*owned) : FillRecord(*owned);
+    switch (Below(6)) {
+      case 0:
+        FillRegister(*owned);
+        break;
+      case 1:
+        image.kind = Kind::kSeen;
+        image.token = 0;
+        image.until_ms = Ms();
+        break;
+      case 2:
+        image.kind = Kind::kSequence;
+        image.token = 0;
+        image.sequence = {static_cast<uint32_t>(random_()), random_(), random_()};
+        break;
+      default:
+        FillRecord(*owned);
+    }
     return owned;
   }
 
@@ -186,7 +202,7 @@ TEST(EntryTest, AnEntryIsRewrittenFromItsOwnViews) {
       each->deadline_ms += later;
       if (image.finished()) each->since_ms += later;
     }
-    next.token = expected.token = images.UpTo(kTokenMax);
+    if (image.has_token()) next.token = expected.token = images.UpTo(kTokenMax);
     const Lsn lsn = images.AnyLsn();
     WriteEntry(next, key, lsn, entry.get());
     ExpectHolds(entry.get(), expected, lsn);
@@ -328,6 +344,14 @@ TEST(EntryTest, CommonEntriesAreSmall) {
   plain.kind = Kind::kRegister;
   plain.value = "value";
   EXPECT_EQ(EntryBytes(plain, uuid), 24u + 16 + 5);
+  Image seen;
+  seen.kind = Kind::kSeen;
+  EXPECT_EQ(EntryBytes(seen, uuid), 40u);
+  seen.until_ms = 1;
+  EXPECT_EQ(EntryBytes(seen, uuid), 45u);
+  Image producer;
+  producer.kind = Kind::kSequence;
+  EXPECT_EQ(EntryBytes(producer, uuid), 60u);
 }
 
 }  // namespace

@@ -76,6 +76,7 @@ TEST(LogFormatTest, SegmentHeaderStandsAtTheseOffsets) {
   EXPECT_EQ(block.substr(0, 8), "idemwal1");
   EXPECT_EQ(Load<uint16_t>(block.data() + 16), kFormatMajor);
   EXPECT_EQ(Load<uint16_t>(block.data() + 18), kFormatMinor);
+  EXPECT_EQ(Load<uint32_t>(block.data() + 20), kIncompatibleFeatures);
   EXPECT_EQ(Load<uint32_t>(block.data() + 28), kDenseAlignment);
   EXPECT_EQ(block.substr(32, 16), std::string(16, 'i'));
   EXPECT_EQ(Load<uint64_t>(block.data() + 48), 7u);
@@ -116,7 +117,7 @@ TEST(LogFormatTest, TellsANewerFormatFromDamage) {
   EXPECT_NE(major.message().find("wal-7"), absl::string_view::npos) << major;
 
   std::string feature = Encoded(SomeHeader());
-  StoreAt(feature.data() + 20, uint32_t{1});
+  StoreAt(feature.data() + 20, kIncompatibleFeatures + 1);
   EXPECT_TRUE(
       absl::IsFailedPrecondition(DecodeSegmentHeader("wal", Rehashed(feature), &chain).status()));
 

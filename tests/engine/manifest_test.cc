@@ -54,6 +54,7 @@ TEST(ManifestTest, StandsAtTheseOffsets) {
   EXPECT_EQ(bytes.substr(0, 8), "idemman1");
   EXPECT_EQ(Load<uint32_t>(bytes.data() + 16), bytes.size());
   EXPECT_EQ(Load<uint16_t>(bytes.data() + 20), kFormatMajor);
+  EXPECT_EQ(Load<uint32_t>(bytes.data() + 24), kIncompatibleFeatures);
   EXPECT_EQ(Load<uint64_t>(bytes.data() + 32), 4u);
   EXPECT_EQ(bytes.substr(40, 16), std::string(16, 'i'));
   EXPECT_EQ(bytes.substr(56, 192), std::string(192, 's'));
@@ -89,7 +90,7 @@ TEST(ManifestTest, TellsANewerFormatFromDamage) {
   StoreAt(major.data() + 20, uint16_t{2});
   EXPECT_TRUE(absl::IsFailedPrecondition(DecodeManifest("M", Rehashed(major)).status()));
   std::string feature = EncodeManifest(SomeManifest());
-  StoreAt(feature.data() + 24, uint32_t{1});
+  StoreAt(feature.data() + 24, kIncompatibleFeatures + 1);
   EXPECT_TRUE(absl::IsFailedPrecondition(DecodeManifest("M", Rehashed(feature)).status()));
   std::string minor = EncodeManifest(SomeManifest());
   StoreAt(minor.data() + 22, uint16_t{1});

@@ -95,8 +95,40 @@ Image GivenUp() {
   return image;
 }
 
+Image SeenImage() {
+  Image image;
+  image.kind = Kind::kSeen;
+  image.key = "event-1";
+  image.deadline_ms = 12;
+  return image;
+}
+
+Image CappedSeenImage() {
+  Image image = SeenImage();
+  image.until_ms = 13;
+  return image;
+}
+
+Image SequenceImage() {
+  Image image;
+  image.kind = Kind::kSequence;
+  image.key = "producer";
+  image.sequence = {.epoch = 2, .next = 7, .ahead = 5};
+  return image;
+}
+
+// The last numbers there are.
+Image FullSequenceImage() {
+  Image image = SequenceImage();
+  image.deadline_ms = kTimeMax;
+  image.sequence = {~uint32_t{0}, Sequence::kSeqMax - 64, ~uint64_t{0}};
+  return image;
+}
+
 std::vector<Image> AllImages() {
-  return {Removal(), RegisterImage(), Claim(), FullClaim(), Finished(), Omitted(), GivenUp()};
+  return {Removal(),          RegisterImage(), Claim(),     FullClaim(),       Finished(),
+          Omitted(),          GivenUp(),       SeenImage(), CappedSeenImage(), SequenceImage(),
+          FullSequenceImage()};
 }
 
 void ExpectEqual(const Image& a, const Image& b) {
@@ -118,6 +150,7 @@ void ExpectEqual(const Image& a, const Image& b) {
   EXPECT_EQ(a.retention_ms, b.retention_ms);
   EXPECT_EQ(a.omitted_bytes, b.omitted_bytes);
   EXPECT_EQ(a.omitted_checksum, b.omitted_checksum);
+  EXPECT_EQ(a.sequence, b.sequence);
 }
 
 // What is refused is kDataLoss; what is accepted has this one encoding.
@@ -182,6 +215,21 @@ TEST(RecordTest, HasTheseBytes) {
             "c900"                              // code
             "0000000000010000"                  // omitted bytes
             "0000000000000000");                // checksum
+  EXPECT_EQ(absl::BytesToHexString(Encoded(CappedSeenImage())),
+            "25000000"
+            "04004100"
+            "0000000000000000"  // no token
+            "07006576656e742d31"
+            "0c0000000000"    // deadline
+            "0d0000000000");  // no refresh beyond
+  EXPECT_EQ(absl::BytesToHexString(Encoded(SequenceImage())),
+            "2e000000"
+            "05000010"
+            "0000000000000000"
+            "080070726f6475636572"
+            "02000000"            // epoch
+            "0700000000000000"    // next
+            "0500000000000000");  // ahead
 }
 
 TEST(RecordTest, TakesKeysAndValuesUpToTheirLimits) {
@@ -255,19 +303,26 @@ TEST(RecordTest, RefusesWhatNoVersionWrites) {
   const std::string zero_time(6, '\0');
   const std::string late_time("\0\0\0\0\0\x80", 6);
   const std::vector<Case> cases = {
-      {Removal(), 4, std::string(1, '\0')},         // kind
-      {Removal(), 4, "\4"},                         // kind
-      {Removal(), 5, "\1"},                         // a removal has no state
-      {Claim(), 5, std::string(1, '\0')},           // state
-      {Claim(), 5, "\5"},                           // state
-      {Removal(), 7, "\x80"},                       // reserved for steps
-      {Removal(), 7, "\x10"},                       // unknown field
-      {Removal(), 8, std::string(8, '\0')},         // token 0
-      {Removal(), 14, "\x20"},                      // token of 54 bits
-      {Removal(), 16, std::string(2, '\0')},        // no key
-      {RegisterImage(), 22, zero_time},             // a deadline that says nothing
-      {RegisterImage(), 22, late_time},             //
-      {Claim(), 25 + 6 * 4, std::string(4, '\0')},  // attempt 0
+      {Removal(), 4, std::string(1, '\0')},               // kind
+      {Removal(), 4, "\6"},                               // kind
+      {Removal(), 5, "\1"},                               // a removal has no state
+      {Claim(), 5, std::string(1, '\0')},                 // state
+      {Claim(), 5, "\5"},                                 // state
+      {Removal(), 7, "\x80"},                             // reserved for steps
+      {Removal(), 7, "\x20"},                             // unknown field
+      {RegisterImage(), 8, std::string(8, '\0')},         // token 0
+      {SeenImage(), 8, "\1"},                             // a token
+      {SequenceImage(), 8, "\1"},                         // a token
+      {SeenImage(), 6, std::string(1, '\0')},             // seen for ever
+      {SequenceImage(), 7, std::string(1, '\0')},         // nothing of the sequence
+      {SequenceImage(), 26 + 4, std::string(8, '\0')},    // nothing has come
+      {SequenceImage(), 26 + 4, std::string(8, '\xff')},  // a number that is too large
+      {FullSequenceImage(), 32 + 4, "\xc0"},              // the same, ahead
+      {Removal(), 14, "\x20"},                            // token of 54 bits
+      {Removal(), 16, std::string(2, '\0')},              // no key
+      {RegisterImage(), 22, zero_time},                   // a deadline that says nothing
+      {RegisterImage(), 22, late_time},                   //
+      {Claim(), 25 + 6 * 4, std::string(4, '\0')},        // attempt 0
   };
   for (size_t i = 0; i < cases.size(); ++i) {
     std::string bytes = Encoded(cases[i].image);

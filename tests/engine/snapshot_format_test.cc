@@ -85,7 +85,8 @@ TEST(SnapshotFormatTest, HeaderStandsAtTheseOffsets) {
   EXPECT_EQ(Load<uint64_t>(&block[8]), Checksum(kSalt, std::string_view(block).substr(16)));
   EXPECT_EQ(Load<uint16_t>(&block[16]), kFormatMajor);
   EXPECT_EQ(Load<uint16_t>(&block[18]), kFormatMinor);
-  EXPECT_TRUE(IsZero(block.substr(20, 12)));
+  EXPECT_EQ(Load<uint32_t>(&block[20]), kIncompatibleFeatures);
+  EXPECT_TRUE(IsZero(block.substr(24, 8)));
   EXPECT_EQ(block.substr(32, 16), std::string(16, 'i'));
   EXPECT_EQ(Load<uint64_t>(&block[48]), 100u);
   EXPECT_EQ(Load<uint64_t>(&block[56]), kSalt);

@@ -48,7 +48,7 @@ class StoreTransactTest : public StoreTest {
   }
   uint64_t Entries() const {
     const Stats stats = store_->GetStats();
-    return stats.records + stats.registers;
+    return stats.entries();
   }
   static std::vector<std::string> Keys(int count) {
     std::vector<std::string> keys;

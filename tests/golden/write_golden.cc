@@ -54,6 +54,18 @@ class GoldenStore {
     Put(key("register that expires"), std::string("\0\xff", 2), 3'600'000);
     Put(key("overwritten"), "first", 0);
     Put(key("overwritten"), "second", 0);
+    Execute({.op = Op::kSeen, .key = key("seen")}, Outcome::kNew);
+    const std::string refreshed_id = key("seen and refreshed"), producer = key("producer");
+    Request refreshed{.op = Op::kSeen, .key = refreshed_id};
+    refreshed.refresh = true;
+    Execute(refreshed, Outcome::kNew);
+    Execute({.op = Op::kSeen, .key = key("seen and removed")}, Outcome::kNew);
+    Execute({.op = Op::kRemove, .key = key("seen and removed")});
+    for (const uint64_t seq : {0, 1, 4, 9}) {
+      Request request{.op = Op::kSeq, .key = producer, .epoch = 3, .seq = seq};
+      request.window = 64;
+      Execute(request, Outcome::kNew);
+    }
     clock_.Advance(777);
   }
 
@@ -90,13 +102,13 @@ class GoldenStore {
     request.retention_ms = retention_ms;
     Execute(request);
   }
-  void Execute(const Request& request) {
+  void Execute(const Request& request, Outcome outcome = Outcome::kOk) {
     Reply reply;
     while (store_->Execute({&request, 1}, {&reply, 1}) == 0) {
       Step(Store::StepKind::kCommit);
       Step(Store::StepKind::kPrepareSegment);
     }
-    IDEM_CHECK(reply.outcome == Outcome::kOk);
+    IDEM_CHECK(reply.outcome == outcome);
     Step(Store::StepKind::kCommit);
   }
   // Every file but LOCK.

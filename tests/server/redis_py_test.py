@@ -193,6 +193,33 @@ class RedisPyTest(unittest.TestCase):
         self.assertIsNone(self.client.set(self.key, "first", nx=True, get=True))
         self.assertEqual(self.client.get(self.key), b"first")
 
+    def test_tells_the_first_time_from_the_others(self):
+        self.assertEqual(self.ask("IDEM.SEEN", self.key, "TTL", 60000), 1)
+        self.assertEqual(self.ask("IDEM.MSEEN", 60000, self.key, b"new", b"new"), [0, 1, 0])
+        self.client.set("plain", "v")
+        told = self.ask("IDEM.MSEEN", 60000, "plain", "other")
+        self.assertRegex(str(told[0]), "^WRONGTYPE")
+        self.assertEqual(told[1], 1)
+        self.assertEqual(set(self.client.scan_iter(_type="seen")), {self.key, b"new", b"other"})
+
+    def test_counts_the_numbers_of_a_producer(self):
+        self.assertEqual(self.ask("IDEM.SEQ", self.key, 0, 1), [b"GAP", 0])
+        self.assertEqual(self.ask("IDEM.SEQ", self.key, 0, 0), [b"NEW"])
+        self.assertEqual(self.ask("IDEM.SEQ", self.key, 0, 0), [b"DUPLICATE"])
+        self.assertEqual(self.ask("IDEM.SEQ", self.key, 1, 0, "TTL", 0), [b"NEW"])
+        self.assertEqual(self.ask("IDEM.SEQ", self.key, 0, 1), [b"FENCED", 1])
+        self.assertEqual(self.ask("IDEM.SEQGET", self.key), [1, 1, -1])
+
+    def test_updates_on_a_version(self):
+        stored, version = self.ask("IDEM.CAS", self.key, 0, "a")
+        self.assertEqual((stored, self.ask("IDEM.CASGET", self.key)), (b"OK", [version, b"a"]))
+        stored, newer = self.ask("IDEM.CAS", self.key, version, "b", "TTL", 60000)
+        self.assertEqual(stored, b"OK")
+        self.assertGreater(newer, version)
+        self.assertEqual(self.ask("IDEM.CAS", self.key, version, "c"), [b"CONFLICT", newer, b"b"])
+        self.client.delete(self.key)
+        self.assertEqual(self.ask("IDEM.CAS", self.key, newer, "c"), [b"CONFLICT", 0, None])
+
     def test_expires(self):
         self.client.set(self.key, "v", ex=100)
         self.assertIn(self.client.ttl(self.key), range(90, 101))

@@ -140,10 +140,12 @@ Request Caller::SomeRequest() {
                                Op::kResolve,  Op::kGet};
   constexpr Op kRegisterOps[] = {Op::kPut,    Op::kPut,         Op::kPut, Op::kPut,
                                  Op::kRemove, Op::kSetDeadline, Op::kGet};
+  constexpr Op kDedupOps[] = {Op::kSeen, Op::kSeq, Op::kSeq};
   key_ = Pick(world_->keys());
   const bool record = key_ == 3 ? OneIn(2) : key_ % 2 == 0;
   Request request =
       Ask(record != OneIn(40) ? Any(kRecordOps) : Any(kRegisterOps), CallersWorld::KeyOf(key_));
+  if (OneIn(key_ == 3 ? 3 : 20)) request.op = Any(kDedupOps);
   Fill(request);
   return request;
 }
@@ -176,6 +178,16 @@ void Caller::Fill(Request& request) {
     case Op::kPut:
     case Op::kSetDeadline:
       return FillPut(request);
+    case Op::kSeen:
+      request.refresh = OneIn(2);
+      request.retention_ms = PickRetentionMs();
+      return;
+    case Op::kSeq:
+      request.epoch = OneIn(8) ? 1 : 0;
+      request.seq = Pick(4);
+      request.window = OneIn(2) ? 2 : 0;
+      request.retention_ms = PickRetentionMs();
+      return;
     case Op::kRemove:
       request.kind = key_ % 2 == 0 ? Kind::kRecord : Any({Kind::kAny, Kind::kRegister});
       request.force = OneIn(2);

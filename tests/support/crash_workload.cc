@@ -121,8 +121,15 @@ Call CrashWorkload::SomeCall(int key) {
   request.key = StoreOracle::KeyOf(key);
   if (StoreOracle::IsRegister(key)) {
     request.op = Choose(4) == 0 ? Op::kRemove : Op::kPut;
-    if (request.op == Op::kPut) call.value = SomeValue();
+    if (request.op == Op::kPut) {
+      call.value = SomeValue();
+      if (Choose(2) == 0) MakeConditional(key, request);
+    }
     request.value = TextOf(call.value);
+    return call;
+  }
+  if (StoreOracle::IsSeenId(key) || StoreOracle::IsProducer(key)) {
+    AskToDedup(key, request);
     return call;
   }
   if (Choose(3) != 0 && oracle_->TokenOf(key) != 0) return SettleCall(key);
@@ -130,6 +137,34 @@ Call CrashWorkload::SomeCall(int key) {
   if (Choose(4) == 0) request.lease_ms = 50;
   if (Choose(4) == 0) request.retention_ms = 500;
   return call;
+}
+
+// A producer goes on from where it stands, now and then from elsewhere.
+void CrashWorkload::AskToDedup(int key, Request& request) {
+  if (Choose(8) == 0) {
+    request.op = Op::kRemove;
+    return;
+  }
+  if (StoreOracle::IsSeenId(key)) {
+    request.op = Op::kSeen;
+    request.refresh = Choose(2) == 0;
+    if (Choose(2) == 0) request.retention_ms = 500;
+    return;
+  }
+  const StoreOracle::Position position = oracle_->PositionOf(key);
+  request.op = Op::kSeq;
+  request.epoch = position.epoch + (Choose(12) == 0 ? 1 : 0);
+  if (Choose(12) == 0 && request.epoch != 0) --request.epoch;
+  request.seq = request.epoch > position.epoch ? 0 : position.next;
+  if (Choose(4) == 0) request.seq += Choose(2);
+  if (Choose(4) == 0 && request.seq != 0) request.seq -= 1;
+}
+
+// On the version that was told, now and then on one before.
+void CrashWorkload::MakeConditional(int key, Request& request) {
+  const Token version = oracle_->TokenOf(key);
+  request.condition = Condition::kIfVersion;
+  request.expected_version = version - (version != 0 && Choose(8) == 0 ? 1 : 0);
 }
 
 // Now and then with a token that is not the current one.

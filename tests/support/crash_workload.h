@@ -42,6 +42,8 @@ class CrashWorkload {
   void Execute(std::span<StoreOracle::Call> calls, bool together);
   StoreOracle::Call SomeCall(int key);
   StoreOracle::Call SettleCall(int key);
+  void AskToDedup(int key, Request& request);
+  void MakeConditional(int key, Request& request);
   StoreOracle::Value SomeValue();
   void CallOne();
   void CallTogether();

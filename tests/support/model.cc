@@ -15,6 +15,13 @@ constexpr Token kHighestToken = (Token{1} << 53) - 1;
 
 bool From(int64_t low, int64_t value, int64_t high) { return low <= value && value <= high; }
 
+bool Undoes(Outcome outcome) {
+  constexpr Outcome kUndoing[] = {Outcome::kNotMet, Outcome::kDuplicate, Outcome::kGap,
+                                  Outcome::kStaleEpoch};
+  return outcome >= Outcome::kUnknownKey ||
+         std::find(std::begin(kUndoing), std::end(kUndoing), outcome) != std::end(kUndoing);
+}
+
 // A response of any length; in a test nobody looks at the bytes of one that is not inline.
 Response ResponseOf(std::string_view bytes) {
   Response response;
@@ -82,7 +89,14 @@ const char* Model::WhyInvalid(const Request& request) const {
   if ((finishes || request.op == Op::kResolve) && request.value.size() > 16 << 20)
     return "response";
   if (request.op == Op::kPut && request.value.size() > response_bytes_max_) return "value";
-  if (for_register && !From(0, request.retention_ms.value_or(0), 36'500 * kDayMs))
+  if (request.op == Op::kSeen) {
+    const int64_t ttl_ms = request.retention_ms.value_or(default_retention_ms_);
+    if (!From(1, ttl_ms, 90 * kDayMs)) return "retention";
+    if (!From(ttl_ms, request.cap_ms.value_or(ttl_ms), 365 * kDayMs)) return "cap";
+  }
+  if (request.op == Op::kSeq && (request.seq >> 53 != 0 || request.window > 64)) return "seq";
+  if ((for_register || request.op == Op::kSeq) &&
+      !From(0, request.retention_ms.value_or(0), 36'500 * kDayMs))
     return "deadline";
   return nullptr;
 }
@@ -100,9 +114,9 @@ Reply Model::Answer(const Request& request, const Reply& told) {
   Token token = 0;
   if (entry != nullptr) {
     const auto* record = std::get_if<Record>(&entry->what);
-    found = record != nullptr ? Kind::kRecord : Kind::kRegister;
+    found = KindOf(*entry);
     state = record != nullptr ? record->state : State::kAbsent;
-    token = record != nullptr ? record->token : std::get<Register>(entry->what).version;
+    token = TokenOf(std::string(request.key));
   }
   Reply reply = Dispatch(request, entry, told);
   if (std::exchange(token_fell_, false)) return Plain(Outcome::kUnavailable);
@@ -114,10 +128,13 @@ Reply Model::Answer(const Request& request, const Reply& told) {
 
 Reply Model::Dispatch(const Request& request, Entry* entry, const Reply& told) {
   const bool for_register = request.op == Op::kPut || request.op == Op::kSetDeadline;
-  const bool for_both = request.op == Op::kRemove || request.op == Op::kGet;
-  const Kind wanted = for_register ? Kind::kRegister : for_both ? request.kind : Kind::kRecord;
-  const bool is_record = entry != nullptr && std::holds_alternative<Record>(entry->what);
-  if (entry != nullptr && wanted != Kind::kAny && is_record != (wanted == Kind::kRecord)) {
+  const bool for_any = request.op == Op::kRemove || request.op == Op::kGet;
+  const Kind wanted = for_register              ? Kind::kRegister
+                      : for_any                 ? request.kind
+                      : request.op == Op::kSeen ? Kind::kSeen
+                      : request.op == Op::kSeq  ? Kind::kSequence
+                                                : Kind::kRecord;
+  if (entry != nullptr && wanted != Kind::kAny && KindOf(*entry) != wanted) {
     return Plain(Outcome::kWrongKind);
   }
   switch (request.op) {
@@ -133,8 +150,16 @@ Reply Model::Dispatch(const Request& request, Entry* entry, const Reply& told) {
       return Get(request, entry, told);
     case Op::kRemove:
       if (entry == nullptr) return Plain(Outcome::kAbsent);
-      return is_record ? RemoveRecord(request, std::get<Record>(entry->what))
-                       : RemoveRegister(request, *entry);
+      if (const auto* record = std::get_if<Record>(&entry->what)) {
+        return RemoveRecord(request, *record);
+      }
+      if (KindOf(*entry) == Kind::kRegister) return RemoveRegister(request, *entry);
+      Forget(request.key);
+      return Changed(Outcome::kOk, State::kAbsent);
+    case Op::kSeen:
+      return Seen(request, entry, told);
+    case Op::kSeq:
+      return Seq(request, entry, told);
     default:
       return Settle(request, entry);
   }
@@ -159,9 +184,7 @@ std::vector<Reply> Model::AnswerTogether(std::span<const Request> requests,
   }
   for (size_t i = 0; i < requests.size(); ++i) {
     replies[i] = Answer(requests[i], told[i]);
-    if (replies[i].outcome < Outcome::kUnknownKey && replies[i].outcome != Outcome::kNotMet) {
-      continue;
-    }
+    if (!Undoes(replies[i].outcome)) continue;
     for (const auto& [key, entry] : before) {
       if (entry.has_value()) {
         entries_.insert_or_assign(std::string(key), *entry);
@@ -169,6 +192,7 @@ std::vector<Reply> Model::AnswerTogether(std::span<const Request> requests,
         entries_.erase(std::string(key));
       }
     }
+    replies[i].changed = false;
     for (size_t j = 0; j < i; ++j) replies[j] = Reply{};
     return replies;
   }
@@ -204,8 +228,22 @@ std::set<std::string> Model::Keys(uint64_t since) {
 Token Model::TokenOf(const std::string& key) const {
   const auto found = entries_.find(key);
   if (found == entries_.end()) return 0;
-  const auto* record = std::get_if<Record>(&found->second.what);
-  return record != nullptr ? record->token : std::get<Register>(found->second.what).version;
+  if (const auto* record = std::get_if<Record>(&found->second.what)) return record->token;
+  const auto* value = std::get_if<Register>(&found->second.what);
+  return value != nullptr ? value->version : 0;
+}
+
+Kind Model::KindOf(const Entry& entry) {
+  constexpr Kind kKinds[] = {Kind::kRecord, Kind::kRegister, Kind::kSeen, Kind::kSequence};
+  return kKinds[entry.what.index()];
+}
+
+std::pair<uint32_t, uint64_t> Model::ProducerOf(const std::string& key) const {
+  const auto found = entries_.find(key);
+  if (found == entries_.end()) return {0, 0};
+  const auto* producer = std::get_if<Producer>(&found->second.what);
+  if (producer == nullptr) return {0, 0};
+  return {producer->epoch, NextOf(*producer)};
 }
 
 std::vector<int64_t> Model::TurnsOf(const std::string& key) const {
@@ -215,6 +253,8 @@ std::vector<int64_t> Model::TurnsOf(const std::string& key) const {
   if (found->second.forget_ms.has_value()) turns.push_back(*found->second.forget_ms);
   const auto* record = std::get_if<Record>(&found->second.what);
   if (record != nullptr) turns.push_back(record->until_ms);
+  const auto* seen = std::get_if<SeenId>(&found->second.what);
+  if (seen != nullptr && seen->capped_ms.has_value()) turns.push_back(*seen->capped_ms);
   return turns;
 }
 
@@ -225,6 +265,15 @@ std::string Model::StateOf(const std::string& key) const {
   absl::StrAppend(&state, found->second.forget_ms.value_or(-1), ";");
   if (const auto* value = std::get_if<Register>(&found->second.what)) {
     absl::StrAppend(&state, "register ", value->version, ";", value->value);
+    return state;
+  }
+  if (const auto* seen = std::get_if<SeenId>(&found->second.what)) {
+    absl::StrAppend(&state, "seen ", seen->capped_ms.value_or(-1));
+    return state;
+  }
+  if (const auto* producer = std::get_if<Producer>(&found->second.what)) {
+    absl::StrAppend(&state, "producer ", producer->epoch);
+    for (const uint64_t seq : producer->came) absl::StrAppend(&state, " ", seq);
     return state;
   }
   const Record& record = std::get<Record>(found->second.what);
@@ -265,8 +314,11 @@ void Model::Describe(const Entry& entry, bool with_value, Reply& reply) const {
       reply.orphaned = now_ms_ >= LeaseEnd(*record);
       reply.lease_ms = reply.orphaned ? 0 : LeaseEnd(*record) - now_ms_;
     }
-  } else {
-    value = std::get<Register>(entry.what).value;
+  } else if (const auto* plain = std::get_if<Register>(&entry.what)) {
+    value = plain->value;
+  } else if (const auto* producer = std::get_if<Producer>(&entry.what)) {
+    reply.epoch = producer->epoch;
+    reply.seq = NextOf(*producer);
   }
   reply.value_bytes = value.size();
   if (with_value && !reply.value_omitted) reply.response = ResponseOf(value);

@@ -1,4 +1,4 @@
-// What a store must answer, said as simply as can be: a map of records and registers, one thread,
+// What a store must answer, said as simply as can be: a map of entries of each kind, one thread,
 // a clock that is told the time. No log, no hash, no wheel, no limits on memory; what has expired
 // is passed over, and is there again should an open begin at an earlier moment.
 //
@@ -20,6 +20,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -59,6 +60,8 @@ class Model {
 
   // For those who choose what to try next; 0 where there is none.
   Token TokenOf(const std::string& key) const;
+  // Epoch and next number of a producer.
+  std::pair<uint32_t, uint64_t> ProducerOf(const std::string& key) const;
   // When something turns for this key: a lease, a pause or a life ends.
   std::vector<int64_t> TurnsOf(const std::string& key) const;
 
@@ -82,8 +85,15 @@ class Model {
     Token version = 0;
     std::string value;
   };
+  struct SeenId {
+    std::optional<int64_t> capped_ms;  // refreshes count no longer than until then
+  };
+  struct Producer {
+    uint32_t epoch = 0;
+    std::set<uint64_t> came;  // all numbers
+  };
   struct Entry {
-    std::variant<Record, Register> what;
+    std::variant<Record, Register, SeenId, Producer> what;
     std::optional<int64_t> forget_ms = std::nullopt;
     uint64_t born = 0;
   };
@@ -114,6 +124,11 @@ class Model {
   static bool Holds(const Request& request, const Entry* entry);
   static bool DeadlineHolds(const Request& request, const Entry& entry, int64_t new_ms);
 
+  Reply Seen(const Request& request, Entry* entry, const Reply& told);
+  Reply Seq(const Request& request, Entry* entry, const Reply& told);
+  static uint64_t NextOf(const Producer& producer);
+
+  static Kind KindOf(const Entry& entry);
   int64_t LeaseEnd(const Record& record) const;
   void SetResponse(std::string_view response, Record& record) const;
   void Install(std::string_view key, Entry entry);

@@ -63,7 +63,7 @@ class OneStripe {
   std::map<std::string, std::string> Dump();
   Stats stats() const;
   // Entries, expired ones that are not freed yet included.
-  uint64_t entries() const { return stats().records + stats().registers; }
+  uint64_t entries() const { return stats().entries(); }
 
   static constexpr int64_t kWallMsAtStart = 1'800'000'000'000;
 

@@ -73,9 +73,21 @@ Op RandomRequests::PickOp(int64_t key) {
                                Op::kGet,   Op::kGet};
   constexpr Op kRegisterOps[] = {Op::kPut,         Op::kPut,    Op::kPut, Op::kSetDeadline,
                                  Op::kSetDeadline, Op::kRemove, Op::kGet};
-  const bool register_bent = key % 3 == 2;
-  const bool other = OneIn(key % 7 == 6 ? 2 : 30);
-  return register_bent != other ? Any(kRegisterOps) : Any(kRecordOps);
+  constexpr Op kSeenOps[] = {Op::kSeen, Op::kSeen, Op::kSeen, Op::kRemove, Op::kGet};
+  constexpr Op kSeqOps[] = {Op::kSeq, Op::kSeq,    Op::kSeq, Op::kSeq,
+                            Op::kSeq, Op::kRemove, Op::kGet};
+  int64_t bent = key % 5;
+  if (OneIn(key % 7 == 6 ? 2 : 30)) bent = Pick(5);
+  switch (bent) {
+    case 2:
+      return Any(kRegisterOps);
+    case 3:
+      return Any(kSeenOps);
+    case 4:
+      return Any(kSeqOps);
+    default:
+      return Any(kRecordOps);
+  }
 }
 
 void RandomRequests::Fill(Request& request) {
@@ -100,14 +112,33 @@ void RandomRequests::Fill(Request& request) {
     case Op::kPut:
     case Op::kSetDeadline:
       return FillPut(request);
+    case Op::kSeen:
+      request.refresh = OneIn(2);
+      request.retention_ms = 1 + PickMs(8 * traffic_.lease_ms_max);
+      if (OneIn(3)) request.cap_ms = *request.retention_ms + PickMs(8 * traffic_.lease_ms_max);
+      return;
+    case Op::kSeq:
+      return FillSeq(request);
     case Op::kRemove:
       PickCondition(request);
       request.force = OneIn(3);
       [[fallthrough]];
     case Op::kGet:
-      request.kind = Any({Kind::kAny, Kind::kAny, Kind::kRecord, Kind::kRegister});
+      request.kind = Any({Kind::kAny, Kind::kAny, Kind::kAny, Kind::kRecord, Kind::kRegister,
+                          Kind::kSeen, Kind::kSequence});
       request.want_value = OneIn(2);
   }
+}
+
+// Around where the producer stands, with a window that reaches there or not.
+void RandomRequests::FillSeq(Request& request) {
+  const auto [epoch, next] = model_->ProducerOf(std::string(request.key));
+  constexpr int64_t kNear[] = {0, 0, 0, 0, 1, 2, 3, 63, 64, 65, -1, -2, -70};
+  request.epoch = epoch + (OneIn(40) ? 1 : 0) - (epoch > 0 && OneIn(30) ? 1 : 0);
+  const int64_t seq = static_cast<int64_t>(next) + Any(kNear);
+  request.seq = static_cast<uint64_t>(seq < 0 || OneIn(20) ? 0 : seq);
+  request.window = Any({0u, 0u, 1u, 3u, 64u});
+  if (!OneIn(3)) request.retention_ms = PickMs(8 * traffic_.lease_ms_max);
 }
 
 void RandomRequests::FillBegin(Request& request) {
@@ -165,7 +196,14 @@ void RandomRequests::PickCondition(Request& request) {
 
 // One limit is broken, if this call has it.
 void RandomRequests::Spoil(Request& request) {
-  switch (Pick(6)) {
+  switch (Pick(8)) {
+    case 6:
+      request.seq = (uint64_t{1} << 53) - (OneIn(2) ? 0 : 1);
+      break;
+    case 7:
+      request.window = 65;
+      request.cap_ms = OneIn(2) ? 0 : 365 * 24 * kHourMs + 1;
+      break;
     case 0:
       request.key = OneIn(2) ? std::string_view() : Keep(std::string(1025, 'k'));
       break;
@@ -234,7 +272,9 @@ std::string Text(const Request& request) {
                   " resolution=", static_cast<int>(request.resolution),
                   " if=", static_cast<int>(request.condition), "/",
                   static_cast<int>(request.deadline_condition), " ", request.expected_value.size(),
-                  " ", request.expected_version);
+                  " ", request.expected_version, request.refresh ? " refresh" : "",
+                  " cap=", request.cap_ms.value_or(-1), " seq=", request.epoch, "/", request.seq,
+                  "/", request.window);
   return text;
 }
 

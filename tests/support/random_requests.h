@@ -47,6 +47,7 @@ class RandomRequests {
   Request Next();
   void Fill(Request& request);
   void FillBegin(Request& request);
+  void FillSeq(Request& request);
   void FillFinish(Request& request);
   void FillPut(Request& request);
   void Spoil(Request& request);

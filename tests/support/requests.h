@@ -95,6 +95,21 @@ inline Request SetDeadline(int64_t ttl_ms) {
   return request;
 }
 
+inline Request Seen(int64_t ttl_ms, bool refresh = false) {
+  Request request = Ask(Op::kSeen);
+  request.retention_ms = ttl_ms;
+  request.refresh = refresh;
+  return request;
+}
+
+inline Request Seq(uint32_t epoch, uint64_t seq, uint32_t window = 0) {
+  Request request = Ask(Op::kSeq);
+  request.epoch = epoch;
+  request.seq = seq;
+  request.window = window;
+  return request;
+}
+
 }  // namespace idem::engine
 
 #endif  // IDEM_TESTS_SUPPORT_REQUESTS_H_

@@ -21,7 +21,11 @@ const std::string& StoreOracle::KeyOf(int key) {
   static const std::vector<std::string> keys = [] {
     std::vector<std::string> names;
     for (int i = 0; i < kKeys; ++i) {
-      names.push_back((IsRegister(i) ? "register-" : "order-") + std::to_string(i));
+      const char* const kind = IsRegister(i)   ? "register-"
+                               : IsSeenId(i)   ? "event-"
+                               : IsProducer(i) ? "producer-"
+                                               : "order-";
+      names.push_back(kind + std::to_string(i));
     }
     return names;
   }();
@@ -61,12 +65,17 @@ void StoreOracle::TellOne(const Call& call, const Reply& reply) {
   if (last != nullptr && LsnOf(*last) > recovered_ && NowMs() < last->known_until_ms) {
     EXPECT_GE(reply.lsn, LsnOf(*last)) << "P2: an answer does not wait for what it saw";
   }
+  CheckDedup(call, reply);
   if (!reply.changed) return;
   if (reply.token != 0 && call.request.op == Op::kBegin) {
     CheckToken(call, reply);
     CheckTakeover(call, reply);
   }
   if (call.request.op == Op::kPut) CheckToken(call, reply);
+  if (call.request.condition == Condition::kIfVersion) {
+    EXPECT_EQ(call.request.expected_version, TokenOf(call.key))
+        << "a stale version changed something";
+  }
   if (call.request.token != 0) {
     EXPECT_EQ(call.request.token, TokenOf(call.key)) << "P5: a stale token changed something";
   }
@@ -76,6 +85,32 @@ void StoreOracle::TellOne(const Call& call, const Reply& reply) {
 void StoreOracle::CheckToken(const Call& call, const Reply& reply) {
   EXPECT_GT(reply.token, last_token_) << "P4: a token came twice, or fell: " << KeyOf(call.key);
   last_token_ = std::max(last_token_, reply.token);
+}
+
+// Nothing is new twice, and nothing is a duplicate that never was told to be new.
+void StoreOracle::CheckDedup(const Call& call, const Reply& reply) const {
+  const Change* const last = LastOf(call.key);
+  const bool known = last != nullptr && last->there;
+  const Request& request = call.request;
+  const bool same_epoch = known && request.epoch == last->position.epoch;
+  switch (reply.outcome) {
+    case Outcome::kNew:
+      if (!known || NowMs() >= last->known_until_ms) break;
+      EXPECT_EQ(request.op, Op::kSeq) << "P8: new twice: " << KeyOf(call.key);
+      EXPECT_GE(request.epoch, last->position.epoch) << "P5: a stale epoch";
+      EXPECT_EQ(request.seq, same_epoch ? last->position.next : 0) << "P8: " << KeyOf(call.key);
+      break;
+    case Outcome::kDuplicate:
+      EXPECT_TRUE(known) << "P3: a duplicate of nothing: " << KeyOf(call.key);
+      if (!known || request.op == Op::kSeen) break;
+      EXPECT_TRUE(same_epoch && request.seq < last->position.next) << KeyOf(call.key);
+      break;
+    case Outcome::kStaleEpoch:
+      EXPECT_TRUE(known && request.epoch < last->position.epoch) << KeyOf(call.key);
+      break;
+    default:
+      break;
+  }
 }
 
 void StoreOracle::CheckTakeover(const Call& call, const Reply& reply) {
@@ -96,6 +131,7 @@ StoreOracle::Change StoreOracle::ChangeBy(const Call& call, const Reply& reply) 
   change.last_of_append = true;
   change.state = reply.state;
   change.token = reply.token;
+  change.there = true;
   change.at_ms = NowMs();
   switch (call.request.op) {
     case Op::kBegin:
@@ -122,7 +158,16 @@ StoreOracle::Change StoreOracle::ChangeBy(const Call& call, const Reply& reply) 
       change.value = call.value;
       change.known_until_ms = kNeverMs;
       break;
+    case Op::kSeen:
+      change.known_until_ms = NowMs() + reply.ttl_ms;
+      break;
+    case Op::kSeq:
+      change.position = {reply.epoch, reply.seq};
+      change.known_until_ms = NowMs() + retention_ms_;
+      break;
     default:
+      change.there = false;
+      change.position = {};
       change.state = State::kAbsent;
       change.token = 0;
       change.known_until_ms = kNeverMs;
@@ -168,7 +213,7 @@ void StoreOracle::CheckShown(Store& store, int key) const {
   get.want_value = true;
   const Reply reply = Ask(store, get);
   const Change* const last = LastOf(key);
-  const bool known = last != nullptr && (last->state != State::kAbsent || last->token != 0);
+  const bool known = last != nullptr && last->there;
   if (reply.outcome == Outcome::kAbsent) {
     EXPECT_TRUE(!known || NowMs() >= last->known_until_ms) << "P7: forgotten: " << KeyOf(key);
     return;
@@ -177,6 +222,8 @@ void StoreOracle::CheckShown(Store& store, int key) const {
   if (!known) return;
   EXPECT_EQ(reply.state, last->state) << "P3: " << KeyOf(key);
   EXPECT_EQ(reply.token, last->token) << "P3: " << KeyOf(key);
+  EXPECT_EQ(reply.epoch, last->position.epoch) << "P3: " << KeyOf(key);
+  EXPECT_EQ(reply.seq, last->position.next) << "P3: " << KeyOf(key);
   EXPECT_EQ(reply.attempt, IsRegister(key) ? 0 : last->attempt) << "P3: " << KeyOf(key);
   if (Finished(last->state) || IsRegister(key)) {
     EXPECT_EQ(reply.response.bytes(), last->value.text()) << "P3: " << KeyOf(key);

@@ -27,9 +27,11 @@ namespace idem {
 
 class StoreOracle {
  public:
-  static constexpr int kKeys = 24;
-  static constexpr int kRegisters = 6;  // the last ones
-  static constexpr bool IsRegister(int key) { return key >= kKeys - kRegisters; }
+  // Records first, then registers, seen ids and producers.
+  static constexpr int kKeys = 30;
+  static constexpr bool IsRegister(int key) { return key >= 18 && key < 24; }
+  static constexpr bool IsSeenId(int key) { return key >= 24 && key < 27; }
+  static constexpr bool IsProducer(int key) { return key >= 27; }
   static const std::string& KeyOf(int key);
   // Values are one letter, many times.
   struct Value {
@@ -60,16 +62,26 @@ class StoreOracle {
   bool Opened(Store& store);
 
   Token TokenOf(int key) const { return LastOf(key) == nullptr ? 0 : LastOf(key)->token; }
+  // Where a producer stands.
+  struct Position {
+    uint32_t epoch = 0;
+    uint64_t next = 0;
+  };
+  Position PositionOf(int key) const {
+    return LastOf(key) == nullptr ? Position{} : LastOf(key)->position;
+  }
   size_t changes() const { return changes_.size(); }
 
  private:
   struct Change {
     int key = 0;
     bool last_of_append = true;
+    bool there = true;  // false: it was a removal
     State state = State::kAbsent;
     Token token = 0;
     uint32_t attempt = 0;
     Value value;
+    Position position;
     int64_t at_ms = 0;
     int64_t busy_until_ms = 0;  // the end of a lease or a pause
     int64_t retention_ms = 0;
@@ -82,6 +94,7 @@ class StoreOracle {
   Lsn LsnOf(const Change& change) const { return static_cast<Lsn>(&change - changes_.data()) + 1; }
   void TellOne(const Call& call, const Reply& reply);
   void CheckToken(const Call& call, const Reply& reply);
+  void CheckDedup(const Call& call, const Reply& reply) const;
   void CheckTakeover(const Call& call, const Reply& reply);
   Change ChangeBy(const Call& call, const Reply& reply) const;
   void CheckShown(Store& store, int key) const;

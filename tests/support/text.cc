@@ -16,6 +16,10 @@ const char* Name(Kind kind) {
       return "record";
     case Kind::kRegister:
       return "register";
+    case Kind::kSeen:
+      return "seen";
+    case Kind::kSequence:
+      return "sequence";
   }
   return "?";
 }
@@ -60,6 +64,12 @@ std::string RegisterText(const Reply& reply) {
   return absl::StrCat(" version=", reply.token, ValueText(reply));
 }
 
+std::string SequenceText(const Reply& reply) {
+  return absl::StrCat(" epoch=", reply.epoch, " next=", reply.seq);
+}
+
+bool HasValue(Kind kind) { return kind == Kind::kRecord || kind == Kind::kRegister; }
+
 std::string FieldsText(Op op, const Reply& reply) {
   switch (reply.outcome) {
     case Outcome::kClaimed:
@@ -71,7 +81,15 @@ std::string FieldsText(Op op, const Reply& reply) {
     case Outcome::kBusy:
       return absl::StrCat(" reason=", Name(reply.busy_reason), " after=", reply.retry_after_ms,
                           " attempt=", reply.attempt, " age=", reply.age_ms);
+    case Outcome::kNew:
+    case Outcome::kDuplicate:
+    case Outcome::kGap:
+    case Outcome::kStaleEpoch:
+      return SequenceText(reply) + (op == Op::kSeen ? absl::StrCat(" ttl=", reply.ttl_ms) : "");
     case Outcome::kOk:
+      if (op == Op::kGet && !HasValue(reply.kind)) {
+        return absl::StrCat(SequenceText(reply), " ttl=", reply.ttl_ms);
+      }
       if (op == Op::kGet && reply.kind == Kind::kRecord) return RecordText(reply);
       if (op == Op::kGet) return absl::StrCat(RegisterText(reply), " ttl=", reply.ttl_ms);
       [[fallthrough]];
@@ -86,16 +104,16 @@ std::string FieldsText(Op op, const Reply& reply) {
 }  // namespace
 
 const char* Name(Op op) {
-  constexpr const char* kNames[] = {"BEGIN",   "COMPLETE", "FAIL",        "EXTEND", "RELEASE",
-                                    "RESOLVE", "PUT",      "SETDEADLINE", "REMOVE", "GET"};
+  constexpr const char* kNames[] = {"BEGIN", "COMPLETE",    "FAIL", "EXTEND", "RELEASE", "RESOLVE",
+                                    "PUT",   "SETDEADLINE", "SEEN", "SEQ",    "REMOVE",  "GET"};
   return kNames[static_cast<int>(op)];
 }
 
 const char* Name(Outcome outcome) {
-  constexpr const char* kNames[] = {"OK",       "CLAIMED",    "REPLAY",     "BUSY",    "MISMATCH",
-                                    "TOOOLD",   "NOTMET",     "ABSENT",     "UNKNOWN", "FENCED",
-                                    "CONFLICT", "REFUSED",    "WRONG KIND", "INVALID", "NO MEMORY",
-                                    "NO SPACE", "UNAVAILABLE"};
+  constexpr const char* kNames[] = {
+      "OK",        "CLAIMED", "REPLAY",     "BUSY",    "MISMATCH",  "TOOOLD",   "NEW",
+      "DUPLICATE", "GAP",     "STALE",      "NOTMET",  "ABSENT",    "UNKNOWN",  "FENCED",
+      "CONFLICT",  "REFUSED", "WRONG KIND", "INVALID", "NO MEMORY", "NO SPACE", "UNAVAILABLE"};
   return kNames[static_cast<int>(outcome)];
 }
 
@@ -127,6 +145,10 @@ std::string Text(const Image& image) {
                                                     image.owner.data(), image.owner.size())))
                       : "",
       " value=", Short(image.value),
+      image.kind == Kind::kSequence
+          ? absl::StrCat(" epoch=", image.sequence.epoch, " next=", image.sequence.next,
+                         " ahead=", image.sequence.ahead)
+          : "",
       image.value_omitted
           ? absl::StrCat(" omitted=", image.omitted_bytes, ":", image.omitted_checksum)
           : "");
