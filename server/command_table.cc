@@ -48,11 +48,11 @@ std::string UnknownSubcommand(const Command& container, Arguments args) {
 
 CommandTable::CommandTable() {
   for (const auto& family :
-<<<<<<< HEAD
-       {IdemCommands(), StringCommands(), UpdateCommands(), KeyCommands(), KeyspaceCommands(),
-        ObjectCommands(), ScanCommands(), ScriptCommands(), TransactionCommands(),
-        ConnectionCommands(), ClientCommands(), ServerCommands(), ConfigCommands(),
-        OperatorCommands(), DiagnosticCommands(), SnapshotCommands(), IntrospectionCommands()}) {
+       {IdemCommands(), DedupCommands(), StringCommands(), UpdateCommands(), KeyCommands(),
+        KeyspaceCommands(), ObjectCommands(), ScanCommands(), ScriptCommands(),
+        TransactionCommands(), ConnectionCommands(), ClientCommands(), ServerCommands(),
+        ConfigCommands(), OperatorCommands(), DiagnosticCommands(), SnapshotCommands(),
+        IntrospectionCommands()}) {
     rows_.insert(rows_.end(), family.begin(), family.end());
   }
   for (size_t i = 0; i < rows_.size(); ++i) {
@@ -60,16 +60,6 @@ CommandTable::CommandTable() {
     command.index = i;
     by_name_.emplace(command.name, &command);
     if (command.name.find('|') == command.name.npos) commands_.push_back(&command);
-=======
-       {IdemCommands(), DedupCommands(), StringCommands(), UpdateCommands(), KeyCommands(),
-        KeyspaceCommands(), ObjectCommands(), ScanCommands(), ScriptCommands(),
-        TransactionCommands(), ConnectionCommands(), ClientCommands(), ServerCommands(),
-        ConfigCommands(), OperatorCommands(), SnapshotCommands(), IntrospectionCommands()}) {
-    for (const Command& command : family) {
-      by_name_.emplace(command.name, &command);
-      if (command.name.find('|') == command.name.npos) commands_.push_back(&command);
-    }
->>>>>>> seenseq
   }
   for (const Command* command : commands_) Insert(*command);
   std::sort(commands_.begin(), commands_.end(),

@@ -213,16 +213,14 @@ void Stripe::CountReplyLocked(const Pending& pending, const Reply& reply) {
     case Outcome::kStaleEpoch:
       ++counts_.fenced;
       break;
-<<<<<<< HEAD
     case Outcome::kUnknownKey:
       ++counts_.unknown_keys;
-=======
+      break;
     case Outcome::kDuplicate:
       ++counts_.duplicates;
       break;
     case Outcome::kGap:
       ++counts_.gaps;
->>>>>>> seenseq
       break;
     case Outcome::kOutOfMemory:
       ++counts_.refused_for_memory;
@@ -261,12 +259,9 @@ void Stripe::AddStats(Stats& stats) const {
   stats.mismatches += counts_.mismatches;
   stats.finishes += counts_.finishes;
   stats.fenced += counts_.fenced;
-<<<<<<< HEAD
   stats.unknown_keys += counts_.unknown_keys;
-=======
   stats.duplicates += counts_.duplicates;
   stats.gaps += counts_.gaps;
->>>>>>> seenseq
   stats.expired += counts_.expired;
   stats.expired_registers += counts_.expired_registers;
   stats.responses_omitted += counts_.responses_omitted;

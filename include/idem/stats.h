@@ -72,14 +72,10 @@ struct Stats {
   uint64_t busy = 0;
   uint64_t mismatches = 0;
   uint64_t finishes = 0;
-<<<<<<< HEAD
-  uint64_t fenced = 0;
+  uint64_t fenced = 0;        // by a token or by an epoch
   uint64_t unknown_keys = 0;  // answers UNKNOWNKEY
-=======
-  uint64_t fenced = 0;      // by a token or by an epoch
-  uint64_t duplicates = 0;  // of seen ids and of sequences
+  uint64_t duplicates = 0;    // of seen ids and of sequences
   uint64_t gaps = 0;
->>>>>>> seenseq
   uint64_t expired = 0;
   uint64_t expired_registers = 0;  // of them
   int64_t timer_lag_ms = 0;        // now: how far the freeing of what has expired is behind

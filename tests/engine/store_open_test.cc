@@ -111,7 +111,7 @@ TEST_F(StoreOpenTest, EachStoreHashesWithASecretOfItsOwn) {
   std::vector<std::vector<std::string>> walks(2);
   for (std::vector<std::string>& walk : walks) {
     Open();
-    for (int i = 0; i < 100; ++i) BeginClaim("key" + std::to_string(i));
+    for (int i = 0; i < 100; ++i) ClaimAndCrash("key" + std::to_string(i));
     uint64_t cursor = 0;
     do {
       cursor = store_->Scan(cursor, 1000,
