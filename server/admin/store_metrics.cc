@@ -44,6 +44,8 @@ void TellEntries(const Stats& stats, MetricsText& text) {
   text.Sample(stats.in_progress, {{"state", "in_progress"}});
   text.Sample(stats.records - std::min(stats.records, stats.in_progress), {{"state", "finished"}});
   text.Sample(stats.registers, {{"state", "plain"}});
+  text.Sample(stats.seen_ids, {{"state", "seen"}});
+  text.Sample(stats.sequences, {{"state", "sequence"}});
   text.Family("idem_expired_total", "counter",
               "Entries that were freed because their time was over.");
   text.Sample(stats.expired - std::min(stats.expired, stats.expired_registers),
@@ -57,6 +59,8 @@ void TellMemory(const Stats& stats, MetricsText& text) {
   text.Family("idem_memory_bytes", "gauge", "What the limit counts, by what it is for.");
   text.Sample(stats.record_bytes, {{"kind", "records"}});
   text.Sample(stats.register_bytes, {{"kind", "plain"}});
+  text.Sample(stats.seen_bytes, {{"kind", "seen"}});
+  text.Sample(stats.sequence_bytes, {{"kind", "sequences"}});
   text.Sample(stats.index_bytes, {{"kind", "index"}});
   text.Sample(stats.wheel_bytes, {{"kind", "timers"}});
   text.Gauge("idem_memory_limit_bytes", "maxmemory: at 90 % of it new entries are refused.",
