@@ -35,11 +35,11 @@ QUICK = Effort(rounds=3, seconds=0.1, fresh_keys=20_000, sizes=(1_000_000,),
                disk_sizes=(1_000_000,), stripes=(1, 16, 64, 256), memory_keys=500_000,
                stripe_keys=100_000, growing_keys=500_000, storm_staying=300_000,
                storm_expiring=600_000, storm_seconds=1)
-FULL = Effort(rounds=5, seconds=0.5, fresh_keys=100_000,
-              sizes=(100_000, 1_000_000, 5_000_000, 20_000_000), disk_sizes=(1_000_000, 20_000_000),
-              stripes=(1, 4, 16, 64, 256), memory_keys=2_000_000,
-              stripe_keys=312_500, growing_keys=10_000_000, storm_staying=1_000_000,
-              storm_expiring=2_000_000, storm_seconds=2)
+FULL = Effort(rounds=5, seconds=0.3, fresh_keys=50_000,
+              sizes=(100_000, 1_000_000, 5_000_000, 20_000_000), disk_sizes=(1_000_000,),
+              stripes=(1, 4, 16, 64, 256), memory_keys=2_000_000, stripe_keys=312_500,
+              growing_keys=3_000_000, storm_staying=1_000_000, storm_expiring=2_000_000,
+              storm_seconds=2)
 CONTENTION_KEYS = 1_000_000
 PHASES = ",".join(side_by_side(operation, threads) for threads in (1, 2)
                   for operation in table_figures.OPERATIONS)
