@@ -161,6 +161,7 @@ TEST_F(StoreDedupTest, AllOfItIsThereAfterARestart) {
   for (const bool with_snapshot : {false, true}) {
     EXPECT_TRUE(!with_snapshot || store_->Snapshot().ok());
     Open();
+    ASSERT_NE(store_, nullptr);
     EXPECT_FALSE(store_->Seen("id").value());
     EXPECT_FALSE(store_->Seen("key").value());
     EXPECT_EQ(store_->Seq("p", 4, 2).value().outcome, SeqAnswer::Outcome::kDuplicate);
