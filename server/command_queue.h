@@ -41,10 +41,11 @@ class CommandQueue {
   bool spoiled_ = false;
 };
 
-// A key, and the version it had when the client began to watch it; 0: there was none.
+// A key as it was when the client began to watch it.
 struct WatchedKey {
   std::string key;
-  Token version = 0;
+  Token version = 0;        // 0: there was none
+  int64_t deadline_ms = 0;  // store time; 0: it had none
 };
 
 }  // namespace idem::server

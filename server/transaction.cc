@@ -29,6 +29,8 @@ bool DeadlineHolds(int64_t old_ms, int64_t new_ms, DeadlineCondition condition) 
       return had_one && (!has_one || new_ms > old_ms);
     case DeadlineCondition::kIfEarlier:
       return has_one && (!had_one || new_ms < old_ms);
+    case DeadlineCondition::kIfSetAndEarlier:
+      return had_one && has_one && new_ms < old_ms;
   }
   return false;
 }
@@ -84,6 +86,7 @@ void Transaction::Load(Entry& entry) {
   } else if (reply.outcome == Outcome::kOk) {
     entry.kind = reply.kind;
     entry.seen = reply.token;
+    entry.deadline_ms = reply.deadline_ms;
     entry.ttl_ms = reply.ttl_ms;
     entry.value = read_.emplace_back(std::move(reply.response)).bytes();
   }
@@ -172,10 +175,11 @@ Outcome Transaction::AskRemove(Entry& entry, const Request& request) {
   return Outcome::kOk;
 }
 
-bool Transaction::Watch(std::string_view key, Token version) {
-  Entry& entry = Find(key);
+bool Transaction::Watch(const WatchedKey& watched) {
+  Entry& entry = Find(watched.key);
   entry.watched = true;
-  return entry.seen == version && entry.is_plain();
+  return entry.seen == watched.version && entry.deadline_ms == watched.deadline_ms &&
+         entry.is_plain();
 }
 
 // A guard changes nothing but the version: an absent key is "removed", another one is put as it is.
@@ -193,6 +197,7 @@ std::vector<Request> Transaction::RequestsToCommit() const {
     request.value = entry.value;
     request.condition = Condition::kIfVersion;
     request.expected_version = entry.seen;
+    if (entry.watched) request.expected_deadline_ms = entry.deadline_ms;
     request.keep_deadline = !entry.deadline_set;
     if (entry.deadline_set && entry.ttl_ms != kNoDeadline) request.retention_ms = entry.ttl_ms;
   }
@@ -226,7 +231,9 @@ Transaction::Result Transaction::CommitReads() {
   for (size_t i = 0; i < requests.size(); ++i) {
     const Result result = ResultOf(requests[i], replies[i]);
     if (result != Result::kDone) return result;
-    const bool same = replies[i].token == entries_[i].seen && replies[i].kind == entries_[i].kind;
+    const Entry& entry = entries_[i];
+    const bool same = replies[i].token == entry.seen && replies[i].kind == entry.kind &&
+                      (!entry.watched || replies[i].deadline_ms == entry.deadline_ms);
     if (!same) return Result::kConflict;
   }
   return Result::kDone;

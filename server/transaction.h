@@ -30,6 +30,7 @@
 #include "absl/functional/function_ref.h"
 #include "idem/store.h"
 #include "server/command.h"
+#include "server/command_queue.h"
 
 namespace idem::server {
 
@@ -53,7 +54,8 @@ class Transaction {
 
    private:
     friend class Transaction;
-    Token seen = 0;  // version or token as of the first look; 0: there was none
+    Token seen = 0;           // version or token as of the first look; 0: there was none
+    int64_t deadline_ms = 0;  // as of then
     bool watched = false;
     bool written = false;
     bool deadline_set = false;
@@ -82,8 +84,8 @@ class Transaction {
   // that would change something answer kWrongKind.
   Reply Ask(const Request& request, std::string_view* value);
 
-  // Commit only while the key is as it was at `version`. False: it is not, even now.
-  bool Watch(std::string_view key, Token version);
+  // Commit only while the key is as it was, with the same deadline. False: it is not, even now.
+  bool Watch(const WatchedKey& watched);
 
   // Back to an earlier moment of this transaction, since when no other key was looked at.
   std::vector<Entry> Mark() const { return entries_; }

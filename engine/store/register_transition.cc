@@ -17,7 +17,8 @@ bool Holds(const Image& entry, const Request& request) {
     case Condition::kIfValue:
       return !entry.absent() && entry.value == request.expected_value;
     case Condition::kIfVersion:  // version 0 is "not there yet"
-      return entry.token == request.expected_version;
+      return entry.token == request.expected_version &&
+             entry.deadline_ms == request.expected_deadline_ms.value_or(entry.deadline_ms);
   }
   IDEM_CHECK(false);
   return false;
@@ -37,6 +38,8 @@ bool DeadlineHolds(const Image& entry, int64_t deadline_ms, DeadlineCondition co
       return has_deadline && (deadline_ms == 0 || deadline_ms > entry.deadline_ms);
     case DeadlineCondition::kIfEarlier:
       return deadline_ms != 0 && (!has_deadline || deadline_ms < entry.deadline_ms);
+    case DeadlineCondition::kIfSetAndEarlier:
+      return has_deadline && deadline_ms != 0 && deadline_ms < entry.deadline_ms;
   }
   IDEM_CHECK(false);
   return false;

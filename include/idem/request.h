@@ -44,7 +44,15 @@ enum class Resolution : uint8_t { kCompleted, kFailed, kClaimable };
 
 enum class Condition : uint8_t { kAlways, kIfAbsent, kIfPresent, kIfValue, kIfVersion };
 
-enum class DeadlineCondition : uint8_t { kAlways, kIfNone, kIfSet, kIfLater, kIfEarlier };
+// A register without a deadline outlives every deadline.
+enum class DeadlineCondition : uint8_t {
+  kAlways,
+  kIfNone,
+  kIfSet,
+  kIfLater,
+  kIfEarlier,
+  kIfSetAndEarlier,
+};
 
 // Only the fields named beside the Op are read. The views must stay valid during Execute.
 struct Request {
@@ -72,6 +80,8 @@ struct Request {
   DeadlineCondition deadline_condition = DeadlineCondition::kAlways;
   std::string_view expected_value = {};  // for kIfValue
   Token expected_version = 0;            // for kIfVersion
+  // For kIfVersion, too: of a register, that it has this deadline still (Reply::deadline_ms).
+  std::optional<int64_t> expected_deadline_ms = std::nullopt;
   bool refresh = false;
   std::optional<int64_t> cap_ms = std::nullopt;
   uint32_t epoch = 0;
@@ -125,7 +135,8 @@ struct Reply {
   int64_t lease_ms = 0;
   int64_t retry_after_ms = 0;
   int64_t age_ms = 0;
-  int64_t ttl_ms = 0;  // -1: no deadline
+  int64_t ttl_ms = 0;       // -1: no deadline
+  int64_t deadline_ms = 0;  // kGet: the same as a moment of store time; 0: none
   Fingerprint fingerprint = {};
   // May be told when Store::committed() >= lsn.
   Lsn lsn = 0;

@@ -121,6 +121,7 @@ std::optional<int64_t> ReadTtl(const Call& call, const Expiry& expiry, Plan& pla
 DeadlineCondition ConditionOf(const ExpireOptions& given) {
   if (given.nx) return DeadlineCondition::kIfNone;
   if (given.gt) return DeadlineCondition::kIfLater;
+  if (given.lt && given.xx) return DeadlineCondition::kIfSetAndEarlier;
   if (given.lt) return DeadlineCondition::kIfEarlier;
   return given.xx ? DeadlineCondition::kIfSet : DeadlineCondition::kAlways;
 }
@@ -132,9 +133,6 @@ void PlanExpiry(const Call& call, int64_t unit_ms, bool is_moment, Plan& plan) {
   if (plan.failed()) return;
   const std::optional<int64_t> ttl_ms = ReadTtl(call, {call.args[2], unit_ms, is_moment}, plan);
   if (!ttl_ms) return;
-  if (given.xx && given.lt) {
-    return plan.Fail("ERR XX and LT together are not supported; use LT alone");
-  }
   const bool removes = *ttl_ms <= 0 && !given.nx && !given.xx && !given.gt;
   Request& request = plan.Ask(removes ? Op::kRemove : Op::kSetDeadline, call.args[1]);
   request.kind = Kind::kRegister;

@@ -109,7 +109,7 @@ Transaction::Result TryQueue(Call& call, RespVersion version, OutputBuffer& answ
   RespWriter out(&answer, version);
   const Session& session = call.session;
   for (const WatchedKey& watched : session.watched) {
-    if (transaction.Watch(watched.key, watched.version)) continue;
+    if (transaction.Watch(watched)) continue;
     out.NullArray();
     call.lsn = std::max(call.lsn, transaction.lsn());
     return Transaction::Result::kDone;
@@ -192,7 +192,8 @@ void RunWatch(Call& call, RespWriter& out) {
   }
   for (size_t i = 0; i < requests.size(); ++i) {
     call.lsn = std::max(call.lsn, replies[i].lsn);
-    session.watched.push_back({std::string(requests[i].key), replies[i].token});
+    session.watched.push_back(
+        {std::string(requests[i].key), replies[i].token, replies[i].deadline_ms});
   }
   out.SimpleString("OK");
 }

@@ -183,6 +183,7 @@ constexpr bool kDeadlineHolds[][2][4] = {
     /* kIfSet     */ {{false, false, false, false}, {true, true, true, true}},
     /* kIfLater   */ {{false, false, false, false}, {true, false, false, true}},
     /* kIfEarlier */ {{false, true, true, true}, {false, true, false, false}},
+    /* ..AndSet   */ {{false, false, false, false}, {false, true, false, false}},
 };
 
 bool DeadlineHolds(const Image& entry, const Request& request) {
@@ -195,7 +196,8 @@ bool DeadlineHolds(const Image& entry, const Request& request) {
 TEST(RegisterTransitionTest, SetDeadline) {
   for (const DeadlineCondition condition :
        {DeadlineCondition::kAlways, DeadlineCondition::kIfNone, DeadlineCondition::kIfSet,
-        DeadlineCondition::kIfLater, DeadlineCondition::kIfEarlier}) {
+        DeadlineCondition::kIfLater, DeadlineCondition::kIfEarlier,
+        DeadlineCondition::kIfSetAndEarlier}) {
     for (const int64_t ttl_ms :
          {int64_t{0}, int64_t{1}, int64_t{4'999}, int64_t{5'000}, int64_t{5'001}, kDeadlineMsMax}) {
       Request request = SetDeadline(ttl_ms);
@@ -266,6 +268,21 @@ TEST(RegisterTransitionTest, VersionsComeFromTheTokenAllocatorAndNeverRepeat) {
   EXPECT_EQ(key.OutcomeOf(update), Outcome::kNotMet);
   EXPECT_EQ(key.OutcomeOf(Remove(Kind::kRegister)), Outcome::kOk);
   EXPECT_GT(key.Do(create).token, first + 1);
+}
+
+TEST(RegisterTransitionTest, AVersionMayBeAskedForWithItsDeadline) {
+  OneKey key;
+  Request update = Put("b");
+  update.condition = Condition::kIfVersion;
+  update.expected_version = key.Do(Put("a")).token;
+  update.expected_deadline_ms = 0;
+  EXPECT_EQ(key.OutcomeOf(SetDeadline(5)), Outcome::kOk);
+  EXPECT_EQ(key.OutcomeOf(update), Outcome::kNotMet);
+  update.expected_deadline_ms = key.entry.deadline_ms + 1;
+  EXPECT_EQ(key.OutcomeOf(update), Outcome::kNotMet);
+  update.expected_deadline_ms = key.Do(Get(Kind::kRegister, false)).deadline_ms;
+  EXPECT_EQ(*update.expected_deadline_ms, key.entry.deadline_ms);
+  EXPECT_EQ(key.OutcomeOf(update), Outcome::kOk);
 }
 
 }  // namespace

@@ -150,7 +150,10 @@ TEST_F(PlainCommands, ExpireUnderAConditionOnTheDeadline) {
   ExpectOk({"SET", "k", "v"});
   ExpectInteger({"EXPIRE", "k", "10", "XX"}, 0);
   ExpectInteger({"EXPIRE", "k", "10", "GT"}, 0);
+  ExpectInteger({"EXPIRE", "k", "10", "XX", "LT"}, 0);
   ExpectInteger({"EXPIRE", "k", "10", "NX"}, 1);
+  ExpectInteger({"EXPIRE", "k", "11", "XX", "LT"}, 0);
+  ExpectInteger({"EXPIRE", "k", "9", "LT", "XX"}, 1);
   ExpectInteger({"EXPIRE", "k", "20", "nx"}, 0);
   ExpectInteger({"EXPIRE", "k", "20", "LT"}, 0);
   ExpectInteger({"EXPIRE", "k", "5", "gt"}, 0);
@@ -176,8 +179,6 @@ TEST_F(PlainCommands, ExpireRefusesWhatRedisRefuses) {
   }
   ExpectError({"PEXPIRE", "k", "9223372036854775807"},
               "ERR invalid expire time in 'pexpire' command");
-  ExpectError({"EXPIRE", "k", "10", "XX", "LT"},
-              "ERR XX and LT together are not supported; use LT alone");
 }
 
 TEST_F(PlainCommands, TimesBeyondAHundredYearsAreAHundredYears) {

@@ -56,6 +56,8 @@ bool Model::DeadlineHolds(const Request& request, const Entry& entry, int64_t ne
       return old_ms.has_value() && new_ms > *old_ms;
     case DeadlineCondition::kIfEarlier:
       return new_ms < old_ms.value_or(std::numeric_limits<int64_t>::max());
+    case DeadlineCondition::kIfSetAndEarlier:
+      return old_ms.has_value() && new_ms < *old_ms;
   }
   return false;
 }

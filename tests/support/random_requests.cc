@@ -178,9 +178,10 @@ void RandomRequests::FillPut(Request& request) {
     request.keep_deadline = OneIn(4);
     request.want_value = OneIn(3);
   } else {
-    request.deadline_condition = Any({DeadlineCondition::kAlways, DeadlineCondition::kAlways,
-                                      DeadlineCondition::kIfNone, DeadlineCondition::kIfSet,
-                                      DeadlineCondition::kIfLater, DeadlineCondition::kIfEarlier});
+    request.deadline_condition =
+        Any({DeadlineCondition::kAlways, DeadlineCondition::kAlways, DeadlineCondition::kIfNone,
+             DeadlineCondition::kIfSet, DeadlineCondition::kIfLater, DeadlineCondition::kIfEarlier,
+             DeadlineCondition::kIfSetAndEarlier});
   }
 }
 

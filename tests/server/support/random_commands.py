@@ -34,7 +34,7 @@ def random_command(chosen):
         lambda: [chosen.choice(["MSET", "MSETNX"]), key(), value(), key(), value()],
         lambda: [chosen.choice(["MGET", "DEL", "UNLINK", "EXISTS", "TOUCH"]), key(), key(), key()],
         lambda: ["EXPIRE", key(), moment() - FAR_S // 2,
-                 *words("", "NX", "XX", "GT", "LT")],
+                 *words("", "NX", "XX", "GT", "LT", "XX LT", "XX GT")],
         lambda: ["EXPIREAT", key(), chosen.choice([1, moment()]), *words("", "GT", "LT")],
         lambda: ["PEXPIREAT", key(), chosen.choice([1, 1000 * moment()]), *words("", "GT", "LT")],
         lambda: ["OBJECT", "ENCODING", key()],
