@@ -163,6 +163,7 @@ uint64_t Stripe::CopyFrom(uint64_t from, size_t count, const Moment& moment, std
 
 uint64_t Stripe::AddTo(SnapshotWriter& snapshot, uint64_t from, size_t count) {
   MutexLock lock(mutex_);
+  snapshot.Misses(removal_lsn_);
   table_.VisitFrom(from, count,
                    [&](Ref ref) IDEM_NO_ANALYSIS { PrefetchEntryLines(arena_.At(ref)); });
   return table_.VisitFrom(from, count, [&](Ref ref) IDEM_NO_ANALYSIS {
