@@ -235,6 +235,10 @@ std::vector<Setting> StoreSettings() {
                     "a longer response is dropped and the fact kept; a longer plain value is "
                     "refused",
                     IDEM_FIELD(store.max_response_bytes)),
+      NumberSetting("max-steps", 16, {0, 255}, "steps of one claim; a further one is refused",
+                    IDEM_FIELD(store.max_steps)),
+      NumberSetting("max-step-bytes", 4096, {0, 65'535}, "their names and data together",
+                    IDEM_FIELD(store.max_step_bytes)),
       BytesSetting("segment-bytes", "64mb", "64kb to 1gb", {64 << 10, 1 << 30},
                    "size of one log file, or with kb, mb: two are kept filled with zeros ahead",
                    IDEM_FIELD(store.segment_bytes)),

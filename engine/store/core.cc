@@ -28,7 +28,8 @@ size_t LoadingThreads(const Options& options) {
 
 Core::Core(const Options& options)
     : options_(options),
-      defaults_{options.default_lease_ms, options.default_retention_ms, options.max_response_bytes},
+      defaults_{options.default_lease_ms, options.default_retention_ms, options.max_response_bytes,
+                options.max_steps, options.max_step_bytes},
       memory_(options.memory_limit_bytes) {
   shared_.pool = &pool_;
   shared_.memory = &memory_;

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "log/record.h"
+#include "log/steps.h"
 #include "store/core.h"
 
 namespace idem::engine {
@@ -30,9 +31,13 @@ bool KeepsValue(const Request& request, const RequestDefaults& defaults) {
   }
 }
 
-// The largest value of a record that this request can make, unless it sets the deadline of a
-// register whose value is larger.
+// The largest value of a record that this request can make, unless it keeps a larger one that is
+// there: the value of a register, the steps of a claim. Of a step: what the first one takes.
 size_t ValueRoom(const Request& request, const RequestDefaults& defaults) {
+  if (request.op == Op::kStep) {
+    const size_t bytes = request.step.size() + request.value.size();
+    return PackedStepBytes(1, std::min<size_t>(bytes, defaults.step_bytes_max));
+  }
   const size_t value_bytes = KeepsValue(request, defaults) ? request.value.size() : 0;
   return std::max(value_bytes, kInlineValueBytesMax);
 }
@@ -53,6 +58,7 @@ Stripe& Core::Prepare(const Request& request, Log::Room room, engine::Call& call
   if (request.value.size() > kInlineValueBytesMax && KeepsValue(request, defaults_)) {
     call.body = BodyRef(Body::New(request.value));
   }
+  if (request.op == Op::kStep) call.MakeRoomForSteps();
   return StripeOf(hash);
 }
 
@@ -159,6 +165,7 @@ bool Core::ExecuteLarge(Started& started, const Moment& moment, Reply& reply) {
     const size_t bytes = MaxRecordBytes(call.request->key.size(), call.value_room);
     call.room = log_->Reserve(bytes);
     if (call.room == Log::Room::kBacklogFull) return false;
+    call.MakeRoomForSteps();
     reply = Reply{};
     done = started.stripe->Execute(call, moment, reply);
     if (call.room == Log::Room::kGranted) log_->Release(bytes);

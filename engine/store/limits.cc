@@ -1,6 +1,7 @@
 #include "store/limits.h"
 
 #include "log/image.h"
+#include "log/steps.h"
 
 namespace idem::engine {
 namespace {
@@ -21,6 +22,9 @@ constexpr const char* kBadCap =
     "cap must be at least the retention, at most 31536000000 ms (365 days)";
 constexpr const char* kBadSeq = "sequence number must be 0 to 9007199254740991";
 constexpr const char* kBadWindow = "window must be 0 to 64";
+constexpr const char* kBadStepName = "name of a step must have 1 to 255 bytes";
+constexpr const char* kHugeStep =
+    "step is larger than max_step_bytes; store its data elsewhere and keep a reference";
 constexpr const char* kBadToken = "token must be the number that BEGIN gave";
 
 bool Within(int64_t value, int64_t low, int64_t high) { return value >= low && value <= high; }
@@ -53,6 +57,12 @@ const char* WhyInvalidFailRetry(const Request& request) {
 
 const char* WhyInvalidExtend(const Request& request) {
   if (!Within(request.lease_ms.value_or(0), 1, kLeaseMsMax)) return kBadLease;
+  return WhyInvalidToken(request);
+}
+
+const char* WhyInvalidStep(const Request& request, const RequestDefaults& defaults) {
+  if (request.step.empty() || request.step.size() > kStepNameBytesMax) return kBadStepName;
+  if (request.step.size() + request.value.size() > defaults.step_bytes_max) return kHugeStep;
   return WhyInvalidToken(request);
 }
 
@@ -91,6 +101,8 @@ const char* WhyInvalid(const Request& request, const RequestDefaults& defaults) 
       return request.final ? WhyInvalidFinish(request) : WhyInvalidFailRetry(request);
     case Op::kExtend:
       return WhyInvalidExtend(request);
+    case Op::kStep:
+      return WhyInvalidStep(request, defaults);
     case Op::kRelease:
       return WhyInvalidToken(request);
     case Op::kResolve:

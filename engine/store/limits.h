@@ -23,6 +23,8 @@ struct RequestDefaults {
   int64_t lease_ms = 30'000;
   int64_t retention_ms = 86'400'000;
   uint32_t response_bytes_max = 1 << 20;
+  uint32_t steps_max = 16;
+  uint32_t step_bytes_max = 4096;
 };
 
 // Null, or what is wrong with the request and what to do about it.

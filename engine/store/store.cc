@@ -45,6 +45,15 @@ Request BeginRequest(std::string_view key, const Fingerprint& fingerprint,
   return request;
 }
 
+Request ForgetRequest(std::string_view key, bool force) {
+  Request request;
+  request.op = Op::kRemove;
+  request.kind = Kind::kRecord;
+  request.key = key;
+  request.force = force;
+  return request;
+}
+
 }  // namespace
 
 Store::Store(std::unique_ptr<engine::Core> core) : core_(std::move(core)) {}
@@ -86,7 +95,7 @@ void Store::BeginMany(std::span<const BeginCall> calls, std::span<absl::StatusOr
 absl::StatusOr<Answer> Store::AnswerOf(std::string_view key, Reply& reply) {
   switch (reply.outcome) {
     case Outcome::kClaimed:
-      return Claim(this, key, reply.token, reply.attempt, reply.lease_ms);
+      return Claim(this, key, reply);
     case Outcome::kReplay: {
       // Made where it is returned: its response is copied once.
       absl::StatusOr<Answer> answer(absl::in_place, std::in_place_type<Replay>);
@@ -104,12 +113,12 @@ absl::StatusOr<Answer> Store::AnswerOf(std::string_view key, Reply& reply) {
   }
 }
 
-Claim Store::Attach(std::string_view key, Token token) { return Claim(this, key, token, 0, 0); }
+Claim Store::Attach(std::string_view key, Token token) { return Claim(this, key, token); }
 
 absl::Status Store::Settle(const Request& request) {
   Reply reply;
   const absl::Status called = core_->Call({&request, 1}, {&reply, 1});
-  return called.ok() ? engine::StatusOf(reply) : called;
+  return called.ok() ? engine::StatusOf(reply, request.op) : called;
 }
 
 // kAborted: the claim has not finished. What has its token has its fingerprint, too.
@@ -132,11 +141,12 @@ absl::StatusOr<Replay> Store::FinishOf(const Claim& claim) {
 }
 
 absl::Status Store::Forget(std::string_view key, bool force) {
-  Request request;
-  request.op = Op::kRemove;
-  request.kind = Kind::kRecord;
-  request.key = key;
-  request.force = force;
+  return Settle(ForgetRequest(key, force));
+}
+
+absl::Status Store::ForgetBody(std::string_view key, bool force) {
+  Request request = ForgetRequest(key, force);
+  request.body = true;
   return Settle(request);
 }
 

@@ -230,7 +230,7 @@ void Stripe::CountReplyLocked(const Pending& pending, const Reply& reply) {
       ++counts_.refused_for_disk;
       break;
     case Outcome::kOk:
-      if (!reply.changed || !pending.next.finished()) break;
+      if (!reply.changed || !pending.finishes || !pending.next.finished()) break;
       ++counts_.finishes;
       if (pending.next.value_omitted) ++counts_.responses_omitted;
       break;

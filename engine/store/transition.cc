@@ -53,7 +53,10 @@ Change Claim(const Image& entry, const Request& request, const Moment& moment, I
   next.since_ms = moment.now_ms;
   next.until_ms = moment.now_ms + lease_ms;
   next.retention_ms = request.retention_ms.value_or(moment.defaults->retention_ms);
+  next.value = entry.value;  // the steps made so far
+  next.value_body = entry.value_body;
   SetUnfinishedDeadline(next);
+  GiveValue(next, reply);
   reply.attempt = next.attempt;
   reply.lease_ms = lease_ms;
   reply.state = State::kInProgress;
@@ -80,6 +83,7 @@ Change Reclaim(const Image& entry, const Request& request, const Moment& moment,
   next.until_ms = std::max(entry.until_ms, moment.now_ms + lease_ms);
   next.retention_ms = std::max(entry.retention_ms, retention_ms);
   SetUnfinishedDeadline(next);
+  GiveValue(next, reply);
   reply.outcome = Outcome::kClaimed;
   reply.attempt = next.attempt;
   reply.lease_ms = next.until_ms - moment.now_ms;
@@ -133,6 +137,7 @@ void Finish(const Image& entry, const Request& request, State state, const Momen
   next.since_ms = moment.now_ms;
   next.until_ms = 0;
   next.deadline_ms = moment.now_ms + entry.retention_ms;
+  next.value_body = nullptr;  // the steps have served
   if (request.value.size() > moment.response_bytes_max) {
     OmitValue(request.value, *moment.secret, next);
   } else {
@@ -194,13 +199,15 @@ Change Extend(const Image& entry, const Request& request, const Moment& moment, 
   return next.until_ms == entry.until_ms ? Change::kNone : Change::kInstall;
 }
 
+// Who made a step did something: FAIL RETRY keeps it for the next attempt.
 Change Release(const Image& entry, Reply& reply) {
   if (entry.state != State::kInProgress) return Answer(reply, Outcome::kConflict);
+  if (!entry.value.empty()) return Answer(reply, Outcome::kRefused);
   reply.state = State::kAbsent;
   return Change::kRemove;
 }
 
-// COMPLETE, FAIL, EXTEND, RELEASE: the token decides, never the clock.
+// COMPLETE, FAIL, EXTEND, STEP, RELEASE: the token decides, never the clock.
 Change Settle(const Image& entry, const Request& request, const Moment& moment, Image& next,
               Reply& reply) {
   if (entry.absent()) return Answer(reply, Outcome::kUnknownKey);
@@ -213,6 +220,8 @@ Change Settle(const Image& entry, const Request& request, const Moment& moment, 
                            : FailRetry(entry, request, moment, next, reply);
     case Op::kExtend:
       return Extend(entry, request, moment, next, reply);
+    case Op::kStep:
+      return MakeStep(entry, request, moment, next, reply);
     default:
       return Release(entry, reply);
   }
@@ -236,10 +245,12 @@ Change Resolve(const Image& entry, const Request& request, const Moment& moment,
   return Change::kInstallNewToken;
 }
 
-Change Forget(const Image& entry, const Request& request, Reply& reply) {
+Change Forget(const Image& entry, const Request& request, const Moment& moment, Image& next,
+              Reply& reply) {
   if (entry.state == State::kInProgress && !request.force) {
     return Answer(reply, Outcome::kRefused);
   }
+  if (request.body) return ForgetBody(entry, request, moment, next, reply);
   reply.state = State::kAbsent;
   return Change::kRemove;
 }
@@ -251,7 +262,8 @@ Kind WantedKind(const Request& request) {
   if (IsRegisterOp(request.op)) return Kind::kRegister;
   if (request.op == Op::kSeen) return Kind::kSeen;
   if (request.op == Op::kSeq) return Kind::kSequence;
-  return request.op == Op::kRemove || request.op == Op::kGet ? request.kind : Kind::kRecord;
+  if (request.op == Op::kGet) return request.kind;
+  return request.op == Op::kRemove && !request.body ? request.kind : Kind::kRecord;
 }
 
 Change Get(const Image& entry, const Request& request, const Moment& moment, Reply& reply) {
@@ -272,6 +284,7 @@ Change Decide(const Image& entry, const Request& request, const Moment& moment, 
     case Op::kComplete:
     case Op::kFail:
     case Op::kExtend:
+    case Op::kStep:
     case Op::kRelease:
       return Settle(entry, request, moment, next, reply);
     case Op::kResolve:
@@ -280,7 +293,7 @@ Change Decide(const Image& entry, const Request& request, const Moment& moment, 
       return Get(entry, request, moment, reply);
     case Op::kRemove:
       if (entry.absent()) return Answer(reply, Outcome::kAbsent);
-      if (entry.kind == Kind::kRecord) return Forget(entry, request, reply);
+      if (entry.kind == Kind::kRecord) return Forget(entry, request, moment, next, reply);
       if (entry.kind != Kind::kRegister) return Change::kRemove;
       return RegisterTransition(entry, request, moment, next, reply);
     case Op::kPut:
@@ -310,14 +323,25 @@ void OmitValue(std::string_view value, const HashSecret& secret, Image& image) {
   image.omitted_checksum = KeyedHash64(secret, value);
 }
 
+void GiveValue(const Image& entry, Reply& reply) {
+  if (entry.value_body != nullptr) {
+    reply.response.Share(entry.value_body);
+  } else if (!entry.value.empty()) {
+    reply.response.Copy(entry.value);
+  }
+}
+
 void Describe(const Image& entry, const Moment& moment, bool with_value, Reply& reply) {
+  const bool has_steps = entry.kind == Kind::kRecord && !entry.finished();
   reply.code = entry.code;
   reply.held = entry.hold;
   reply.has_owner = entry.has_owner;
   reply.attempt = entry.attempt;
   reply.fingerprint = entry.fingerprint;
   reply.value_omitted = entry.value_omitted;
-  reply.value_bytes = entry.value_omitted ? entry.omitted_bytes : entry.value.size();
+  if (!has_steps) {
+    reply.value_bytes = entry.value_omitted ? entry.omitted_bytes : entry.value.size();
+  }
   reply.ttl_ms = entry.deadline_ms == 0 ? -1 : entry.deadline_ms - moment.now_ms;
   reply.epoch = entry.sequence.epoch;
   reply.seq = entry.sequence.next;
@@ -325,12 +349,7 @@ void Describe(const Image& entry, const Moment& moment, bool with_value, Reply& 
     reply.lease_ms = std::max<int64_t>(0, LeaseEndMs(entry, moment) - moment.now_ms);
     reply.orphaned = !LeaseRuns(entry, moment);
   }
-  if (!with_value) return;
-  if (entry.value_body != nullptr) {
-    reply.response.Share(entry.value_body);
-  } else {
-    reply.response.Copy(entry.value);
-  }
+  if (with_value || has_steps) GiveValue(entry, reply);
 }
 
 Change Transition(const Image& entry, const Request& request, const Moment& moment, Image& next,

@@ -48,6 +48,10 @@ struct Options {
   // A longer response is dropped and the fact kept; a longer register value is refused.
   // 0 .. 16 MiB.
   uint32_t max_response_bytes = 1 << 20;
+  // Of one claim; a further one is refused. 0 .. 255, and 0 .. 65,535 for their names and data
+  // together.
+  uint32_t max_steps = 16;
+  uint32_t max_step_bytes = 4096;
 
   // Independent locks, a power of two, 1 .. 1024. 64 keeps two to sixteen threads out of each
   // other's way; more cost about 20 KiB each.

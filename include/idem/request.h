@@ -16,6 +16,7 @@
 
 #include "idem/answer.h"
 #include "idem/fingerprint.h"
+#include "idem/steps.h"
 
 namespace idem {
 
@@ -25,6 +26,7 @@ enum class Op : uint8_t {
   kComplete,  // token, value, code, retention_ms
   kFail,      // token, final: value, code, retention_ms; not final: after_ms
   kExtend,    // token, lease_ms
+  kStep,      // token, step, value (its data): a checkpoint for the next attempt
   kRelease,   // token
   kResolve,   // resolution, value: an operator settles an orphaned or held claim
   // On registers.
@@ -34,7 +36,7 @@ enum class Op : uint8_t {
   kSeen,  // retention_ms, refresh, cap_ms
   kSeq,   // epoch, seq, window, retention_ms (0: none)
   // On any; `kind` narrows it.
-  kRemove,  // record: Forget, with force; register: condition, want_value
+  kRemove,  // record: Forget, with force, body; register: condition, want_value
   kGet,     // want_value
 };
 
@@ -51,7 +53,8 @@ struct Request {
   Op op = Op::kGet;
   Kind kind = Kind::kAny;
   std::string_view key = {};    // 1 .. 1024 bytes
-  std::string_view value = {};  // a response, or a register's value
+  std::string_view value = {};  // a response, the data of a step, or a register's value
+  std::string_view step = {};   // its name: 1 .. 255 bytes
   Fingerprint fingerprint = {};
   Token token = 0;
   std::optional<int64_t> lease_ms = std::nullopt;
@@ -63,6 +66,7 @@ struct Request {
   bool hold = false;
   bool final = false;
   bool force = false;
+  bool body = false;  // drops only the response, or the data of the steps, and keeps the fact
   bool keep_deadline = false;
   // Reply::lsn covers only what the call saw, not what it changed; Transact takes no notice.
   bool nowait = false;
@@ -82,7 +86,7 @@ struct Request {
 enum class Outcome : uint8_t {
   // Answers.
   kOk,        // done, or it was already so
-  kClaimed,   // token, attempt, lease_ms
+  kClaimed,   // token, attempt, lease_ms, and the steps made before as the response
   kReplay,    // state, code, response, age_ms, ttl_ms
   kBusy,      // busy_reason, retry_after_ms, attempt, age_ms
   kMismatch,  // state
@@ -96,8 +100,9 @@ enum class Outcome : uint8_t {
   // Errors that depend on the entry. Nothing changed.
   kUnknownKey,
   kFenced,    // the token is not the current one
-  kConflict,  // settled in another way already
-  kRefused,   // kRemove of a claim that runs without force; kResolve of one that is not stuck
+  kConflict,  // settled in another way already, or the step was made with other data
+  kRefused,   // kRemove of a claim that runs without force; kResolve of one that is not stuck;
+              // kRelease of one that has steps
   kWrongKind,
   // Errors that do not. Nothing changed.
   kInvalid,      // `error` says which limit
@@ -129,6 +134,8 @@ struct Reply {
   Fingerprint fingerprint = {};
   // May be told when Store::committed() >= lsn.
   Lsn lsn = 0;
+  // A response or a value. kClaimed, and kGet of a record that is not finished: its steps, if it
+  // has any, for UnpackSteps.
   Response response = {};
   const char* error = "";  // kInvalid: what to do about it; a constant
 };

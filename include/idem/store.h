@@ -75,6 +75,10 @@ class Store {
 
   // Drops a record that is not in progress. With `force` also one that is: its token is fenced.
   absl::Status Forget(std::string_view key, bool force = false);
+  // Drops what may be personal and keeps the fact: the response of a finish, of which size and
+  // checksum are kept (Replay::response_omitted); the data of the steps of an unfinished record,
+  // whose names are kept. One in progress only with `force`; its claim goes on.
+  absl::Status ForgetBody(std::string_view key, bool force = false);
 
   // Runs `work` once for `key`, or replays: what most callers want. While `work` runs its lease is
   // kept alive. If `work` returns bytes the claim is completed with them; if it returns an error

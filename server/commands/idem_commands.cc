@@ -116,6 +116,15 @@ void PlanExtend(const Call& call, Plan& plan) {
                                      kMaxInteger, plan.error());
 }
 
+// IDEM.STEP key token name [data]
+void PlanStep(const Call& call, Plan& plan) {
+  Request& request = AskWithToken(Op::kStep, call, plan);
+  request.step = call.args[3];
+  if (call.args.size() > 4) request.value = call.args[4];
+  OptionReader options(call, 5, plan.error());
+  if (options.Next()) options.Unknown();
+}
+
 void PlanRelease(const Call& call, Plan& plan) { AskWithToken(Op::kRelease, call, plan); }
 
 void PlanGet(const Call& call, Plan& plan) { AskRecord(Op::kGet, call, plan); }
@@ -126,6 +135,8 @@ void PlanForget(const Call& call, Plan& plan) {
   while (options.Next()) {
     if (options.Is("FORCE")) {
       request.force = true;
+    } else if (options.Is("BODY")) {
+      request.body = true;
     } else {
       options.Unknown();
     }
@@ -165,12 +176,15 @@ constexpr Command kCommands[] = {
      "Settles a claim as failed, for a later attempt or for good"},
     {"idem.extend", 4, kRecords | kWrite, kFirst, PlanExtend, AnswerOk, nullptr, "idem", "0.1.0",
      "key token milliseconds", "Keeps a claim for at least this long from now"},
+    {"idem.step", -4, kRecords | kWrite, kFirst, PlanStep, AnswerOk, nullptr, "idem", "0.1.0",
+     "key token name [data]", "Makes a checkpoint of which the next attempt is told"},
     {"idem.release", 3, kRecords | kWrite, kFirst, PlanRelease, AnswerOk, nullptr, "idem", "0.1.0",
      "key token", "Gives a claim back of which nothing was done"},
     {"idem.get", 2, kRecords | kReadOnly, kFirst, PlanGet, AnswerGet, nullptr, "idem", "0.1.0",
      "key", "Describes the record of a key"},
     {"idem.forget", -2, kRecords | kWrite, kFirst, PlanForget, AnswerOk, nullptr, "idem", "0.1.0",
-     "key [FORCE]", "Drops a record; with FORCE also one whose claim is not settled"},
+     "key [BODY] [FORCE]",
+     "Drops a record, or with BODY its response alone; with FORCE also of a claim not settled"},
     {"idem.resolve", -3, kRecords | kWrite | kAdmin, kFirst, PlanResolve, AnswerOk, nullptr, "idem",
      "0.1.0", "key <COMPLETE response | FAIL response | RETRY>",
      "Settles a claim whose lease is over in its owner's place"},

@@ -201,6 +201,8 @@ void Idem(const Facts& facts, std::string& text) {
   Line(text, "default_retention_ms", facts.server.options.store.default_retention_ms);
   Line(text, "restart_grace_ms", facts.server.options.store.restart_grace_ms);
   Line(text, "max_response_bytes", facts.server.options.store.max_response_bytes);
+  Line(text, "max_steps", facts.server.options.store.max_steps);
+  Line(text, "max_step_bytes", facts.server.options.store.max_step_bytes);
 }
 
 void Keyspace(const Facts& facts, std::string& text) {
