@@ -15,7 +15,9 @@ constexpr size_t kBatch = 64;
 // Requests whose misses of the cache overlap: as many as a core has in flight, and a few.
 constexpr size_t kTogether = 16;
 
-bool MayChange(const Request& request) { return request.op != Op::kGet; }
+bool MayChange(const Request& request) {
+  return request.op != Op::kGet && request.op != Op::kAwait;
+}
 
 // Whether the request's value may become the value of an entry.
 bool KeepsValue(const Request& request, const RequestDefaults& defaults) {
@@ -122,7 +124,7 @@ size_t Core::ExecuteBatch(std::span<const Request> requests, std::span<Reply> re
   }
   Started started;
   Start(requests[0], room, replies[0], started);
-  return ExecuteOne(started, moment, replies[0]) ? 1 : 0;
+  return ExecuteBesideWaiters(started, moment, replies[0]) ? 1 : 0;
 }
 
 // In three rounds over all, so that the misses of the cache overlap: first the lines of the table
@@ -136,7 +138,7 @@ size_t Core::ExecuteTogether(std::span<const Request> requests, std::span<Reply>
     if (started[i].stripe != nullptr) started[i].stripe->PrefetchEntry(started[i].call.place);
   }
   for (size_t i = 0; i < count; ++i) {
-    if (!ExecuteOne(started[i], moment, replies[i])) return i;
+    if (!ExecuteBesideWaiters(started[i], moment, replies[i])) return i;
   }
   return count;
 }

@@ -13,6 +13,7 @@ constexpr const char* kBadRetention = "retention must be 1 to 7776000000 ms (90 
 constexpr const char* kShortRetention =
     "retention is shorter than the lease; name a longer retention or a shorter lease";
 constexpr const char* kBadAfter = "pause before a retry must be 0 to 7776000000 ms (90 days)";
+constexpr const char* kBadWait = "time to wait must be 0 to 60000 ms (one minute)";
 constexpr const char* kBadIssued = "time of issue must be positive milliseconds since 1970";
 constexpr const char* kBadValue =
     "value is larger than max_response_bytes; store a reference to it";
@@ -29,6 +30,10 @@ constexpr const char* kBadToken = "token must be the number that BEGIN gave";
 
 bool Within(int64_t value, int64_t low, int64_t high) { return value >= low && value <= high; }
 
+const char* WhyInvalidWait(const Request& request) {
+  return Within(request.wait_ms, 0, kWaitMsMax) ? nullptr : kBadWait;
+}
+
 const char* WhyInvalidBegin(const Request& request, const RequestDefaults& defaults) {
   const int64_t lease_ms = request.lease_ms.value_or(defaults.lease_ms);
   const int64_t retention_ms = request.retention_ms.value_or(defaults.retention_ms);
@@ -37,7 +42,7 @@ const char* WhyInvalidBegin(const Request& request, const RequestDefaults& defau
   if (!Within(retention_ms, 1, kRetentionMsMax)) return kBadRetention;
   if (retention_ms < lease_ms) return kShortRetention;
   if (request.issued_unix_ms < 0) return kBadIssued;
-  return nullptr;
+  return WhyInvalidWait(request);
 }
 
 const char* WhyInvalidToken(const Request& request) {
@@ -95,6 +100,8 @@ const char* WhyInvalid(const Request& request, const RequestDefaults& defaults) 
   switch (request.op) {
     case Op::kBegin:
       return WhyInvalidBegin(request, defaults);
+    case Op::kAwait:
+      return WhyInvalidWait(request);
     case Op::kComplete:
       return WhyInvalidFinish(request);
     case Op::kFail:

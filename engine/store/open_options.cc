@@ -43,6 +43,8 @@ absl::Status ValidateSizes(const Options& options) {
   status.Update(Within("max_response_bytes", options.max_response_bytes, 0, kResponseBytesMax));
   status.Update(Within("max_steps", options.max_steps, 0, kStepsMax));
   status.Update(Within("max_step_bytes", options.max_step_bytes, 0, kStepBytesMax));
+  status.Update(Within("max_key_waiters", options.max_key_waiters, 0, 1'000'000));
+  status.Update(Within("max_waiters", options.max_waiters, 0, 1'000'000));
   status.Update(Within("stripes", options.stripes, 1, 1024));
   status.Update(Within("segment_bytes", options.segment_bytes, 64 << 10, uint64_t{1} << 30));
   status.Update(Within("backlog_bytes", options.backlog_bytes, 64 << 10, uint64_t{1} << 30));

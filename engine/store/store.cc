@@ -41,6 +41,7 @@ Request BeginRequest(std::string_view key, const Fingerprint& fingerprint,
   request.owner = options.owner;
   request.hold = options.hold;
   request.issued_unix_ms = options.issued_unix_ms;
+  request.wait_ms = options.wait_ms;
   request.nowait = options.nowait;
   return request;
 }
@@ -70,7 +71,8 @@ absl::StatusOr<Answer> Store::Begin(std::string_view key, const Fingerprint& fin
                                     const BeginOptions& options) {
   Reply reply;
   const Request request = BeginRequest(key, fingerprint, options);
-  const absl::Status called = core_->Call({&request, 1}, {&reply, 1});
+  const absl::Status called = request.wait_ms == 0 ? core_->Call({&request, 1}, {&reply, 1})
+                                                   : core_->CallAndWait(request, reply);
   return called.ok() ? AnswerOf(key, reply) : called;
 }
 
@@ -166,6 +168,13 @@ absl::StatusOr<Fingerprint> Store::FingerprintOfDigest(std::string_view digest) 
 size_t Store::Execute(std::span<const Request> requests, std::span<Reply> replies, CommitBy by) {
   return core_->Execute(requests, replies, by);
 }
+
+Store::Waiting Store::ExecuteOrWait(const Request& request, Reply& reply, WaitId& id,
+                                    const WaitListener& told, CommitBy by) {
+  return core_->ExecuteOrWait(request, reply, id, told, by);
+}
+
+bool Store::ForgetWaiter(WaitId id) { return core_->ForgetWaiter(id); }
 
 bool Store::Transact(std::span<const Request> requests, std::span<Reply> replies, CommitBy by) {
   return core_->Transact(requests, replies, by);

@@ -77,6 +77,7 @@ bool Core::Transact(std::span<const Request> requests, std::span<Reply> replies,
     for (size_t i = 0; i < transaction.size; ++i) transaction.calls[i].MakeRoomForSteps();
     for (Reply& reply : replies) reply = Reply{};
   }
+  ServeAfter(requests, replies);
   if (by == Store::CommitBy::kStore) log_->RequestCommit();
   return true;
 }

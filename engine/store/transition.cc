@@ -4,7 +4,6 @@
 #include <limits>
 
 #include "base/check.h"
-#include "base/seeded_bug.h"
 
 namespace idem::engine {
 namespace {
@@ -95,6 +94,7 @@ Change Busy(const Image& entry, const Moment& moment, Busy::Reason reason, int64
   reply.busy_reason = reason;
   reply.attempt = entry.attempt;
   reply.retry_after_ms = std::max<int64_t>(0, until_ms - moment.now_ms);
+  reply.ttl_ms = entry.deadline_ms == 0 ? -1 : entry.deadline_ms - moment.now_ms;
   return Answer(reply, Outcome::kBusy);
 }
 
@@ -125,6 +125,23 @@ Change Begin(const Image& entry, const Request& request, const Moment& moment, I
     return Busy(entry, moment, Busy::Reason::kBackoff, entry.until_ms, reply);
   }
   return Claim(entry, request, moment, next, reply);
+}
+
+// What BEGIN would be told, without a claim: a lease or a pause that is over is still waited for,
+// as somebody may begin.
+Change Await(const Image& entry, const Request& request, const Moment& moment, Reply& reply) {
+  if (entry.absent()) return Answer(reply, Outcome::kAbsent);
+  if (entry.fingerprint != request.fingerprint) return Answer(reply, Outcome::kMismatch);
+  if (entry.finished()) {
+    Describe(entry, moment, /*with_value=*/true, reply);
+    return Answer(reply, Outcome::kReplay);
+  }
+  if (entry.state == State::kFailedRetry) {
+    return Busy(entry, moment, Busy::Reason::kBackoff, entry.until_ms, reply);
+  }
+  const bool held = entry.hold && !LeaseRuns(entry, moment);
+  return Busy(entry, moment, held ? Busy::Reason::kHeld : Busy::Reason::kRunning,
+              LeaseEndMs(entry, moment), reply);
 }
 
 void Finish(const Image& entry, const Request& request, State state, const Moment& moment,
@@ -281,6 +298,8 @@ Change Decide(const Image& entry, const Request& request, const Moment& moment, 
   switch (request.op) {
     case Op::kBegin:
       return Begin(entry, request, moment, next, reply);
+    case Op::kAwait:
+      return Await(entry, request, moment, reply);
     case Op::kComplete:
     case Op::kFail:
     case Op::kExtend:
@@ -308,49 +327,6 @@ Change Decide(const Image& entry, const Request& request, const Moment& moment, 
 }
 
 }  // namespace
-
-int64_t LeaseEndMs(const Image& entry, const Moment& moment) {
-  // Store time stands still while closed: the last claim before the open can have its very moment.
-  const bool made_before_open = entry.since_ms <= moment.opened_ms && !IDEM_BUG(no_restart_grace);
-  return made_before_open ? std::max(entry.until_ms, moment.grace_end_ms) : entry.until_ms;
-}
-
-void OmitValue(std::string_view value, const HashSecret& secret, Image& image) {
-  image.value = {};
-  image.value_body = nullptr;
-  image.value_omitted = true;
-  image.omitted_bytes = value.size();
-  image.omitted_checksum = KeyedHash64(secret, value);
-}
-
-void GiveValue(const Image& entry, Reply& reply) {
-  if (entry.value_body != nullptr) {
-    reply.response.Share(entry.value_body);
-  } else if (!entry.value.empty()) {
-    reply.response.Copy(entry.value);
-  }
-}
-
-void Describe(const Image& entry, const Moment& moment, bool with_value, Reply& reply) {
-  const bool has_steps = entry.kind == Kind::kRecord && !entry.finished();
-  reply.code = entry.code;
-  reply.held = entry.hold;
-  reply.has_owner = entry.has_owner;
-  reply.attempt = entry.attempt;
-  reply.fingerprint = entry.fingerprint;
-  reply.value_omitted = entry.value_omitted;
-  if (!has_steps) {
-    reply.value_bytes = entry.value_omitted ? entry.omitted_bytes : entry.value.size();
-  }
-  reply.ttl_ms = entry.deadline_ms == 0 ? -1 : entry.deadline_ms - moment.now_ms;
-  reply.epoch = entry.sequence.epoch;
-  reply.seq = entry.sequence.next;
-  if (entry.state == State::kInProgress) {
-    reply.lease_ms = std::max<int64_t>(0, LeaseEndMs(entry, moment) - moment.now_ms);
-    reply.orphaned = !LeaseRuns(entry, moment);
-  }
-  if (with_value || has_steps) GiveValue(entry, reply);
-}
 
 Change Transition(const Image& entry, const Request& request, const Moment& moment, Image& next,
                   Reply& reply) {

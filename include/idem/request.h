@@ -28,6 +28,7 @@ enum class Op : uint8_t {
   kExtend,    // token, lease_ms
   kStep,      // token, step, value (its data): a checkpoint for the next attempt
   kRelease,   // token
+  kAwait,     // fingerprint: what kBegin would be told, without a claim
   kResolve,   // resolution, value: an operator settles an orphaned or held claim
   // On registers.
   kPut,          // value, retention_ms (0: none), condition, keep_deadline, want_value
@@ -60,6 +61,7 @@ struct Request {
   std::optional<int64_t> lease_ms = std::nullopt;
   std::optional<int64_t> retention_ms = std::nullopt;
   int64_t after_ms = 0;  // 0 .. 90 d
+  int64_t wait_ms = 0;   // kBegin, kAwait: 0 .. 60 s; for Store::ExecuteOrWait, else not read
   int64_t issued_unix_ms = 0;
   std::string_view owner = {};  // 0 .. 64 bytes
   uint16_t code = 0;
@@ -88,7 +90,7 @@ enum class Outcome : uint8_t {
   kOk,        // done, or it was already so
   kClaimed,   // token, attempt, lease_ms, and the steps made before as the response
   kReplay,    // state, code, response, age_ms, ttl_ms
-  kBusy,      // busy_reason, retry_after_ms, attempt, age_ms
+  kBusy,      // busy_reason, retry_after_ms, attempt, age_ms, ttl_ms
   kMismatch,  // state
   kTooOld,
   kNew,         // kSeen, kSeq: for the first time

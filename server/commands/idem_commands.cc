@@ -55,12 +55,28 @@ void PlanBegin(const Call& call, Plan& plan) {
       request.retention_ms = options.Integer();
     } else if (options.Is("OWNER")) {
       request.owner = options.Value();
+    } else if (options.Is("WAIT")) {
+      request.wait_ms = options.Integer(0);
     } else if (options.Is("HOLD")) {
       request.hold = true;
     } else if (options.Is("ISSUED")) {
       request.issued_unix_ms = options.Integer(1);
     } else if (options.Is("NOWAIT")) {
       request.nowait = true;
+    } else {
+      options.Unknown();
+    }
+  }
+}
+
+// IDEM.WAIT key ms [FP digest | BODY bytes]
+void PlanWait(const Call& call, Plan& plan) {
+  Request& request = AskRecord(Op::kAwait, call, plan);
+  request.wait_ms = IntegerArgument(call, 2, "time to wait", 0, kMaxInteger, plan.error());
+  OptionReader options(call, 3, plan.error());
+  while (options.Next()) {
+    if (options.Is("FP") || options.Is("BODY")) {
+      SetFingerprint(options, call, request, plan);
     } else {
       options.Unknown();
     }
@@ -164,9 +180,12 @@ constexpr uint32_t kRecords = kFast | kNoMulti;  // a Transaction changes plain 
 constexpr Command kCommands[] = {
     {"idem.begin", -2, kRecords | kWrite | kDenyOom, kFirst, PlanBegin, AnswerBegin, nullptr,
      "idem", "0.1.0",
-     "key [FP digest | BODY bytes] [LEASE milliseconds] [TTL milliseconds] [OWNER nonce] [HOLD] "
-     "[ISSUED unix-time-milliseconds] [NOWAIT]",
+     "key [FP digest | BODY bytes] [LEASE milliseconds] [TTL milliseconds] [OWNER nonce] [WAIT "
+     "milliseconds] [HOLD] [ISSUED unix-time-milliseconds] [NOWAIT]",
      "Asks to run the request of this key: claims it, or tells what became of it"},
+    {"idem.wait", -3, kNoMulti | kReadOnly, kFirst, PlanWait, AnswerWait, nullptr, "idem", "0.1.0",
+     "key milliseconds [FP digest | BODY bytes]",
+     "Waits until the request of this key is finished, and does not claim it"},
     {"idem.complete", -4, kRecords | kWrite, kFirst, PlanComplete, AnswerOk, nullptr, "idem",
      "0.1.0", "key token response [CODE number] [TTL milliseconds] [NOWAIT]",
      "Settles a claim: the request took effect, and this response answers its retries"},

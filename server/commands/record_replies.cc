@@ -120,6 +120,11 @@ void AnswerBegin(const Told& told, RespWriter& out) {
   }
 }
 
+void AnswerWait(const Told& told, RespWriter& out) {
+  if (told.reply().outcome == Outcome::kAbsent) return out.NullArray();
+  AnswerBegin(told, out);
+}
+
 void AnswerGet(const Told& told, RespWriter& out) {
   const Reply& reply = told.reply();
   if (reply.outcome == Outcome::kAbsent) return out.NullArray();

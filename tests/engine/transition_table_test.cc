@@ -21,6 +21,8 @@ enum Row {
   kBeginSame,   // with the fingerprint of the entry, or none on both sides
   kBeginOther,  // with another fingerprint, or on one side only
   kBeginOwner,  // by the current owner, with the same fingerprint
+  kAwaitSame,   // with the fingerprint of the entry, or none on both sides
+  kAwaitOther,
   kFinish,      // COMPLETE and FAIL with the current token
   kOtherToken,  // COMPLETE, FAIL, EXTEND, STEP, RELEASE with any other
   kExtend,
@@ -72,6 +74,8 @@ Row RowOf(const Case& c) {
   switch (c.request.op) {
     case Op::kBegin:
       return RowOfBegin(c);
+    case Op::kAwait:
+      return c.entry.fingerprint == c.request.fingerprint ? kAwaitSame : kAwaitOther;
     case Op::kRemove:
       return c.request.body ? kForgetBody : kForget;
     case Op::kResolve:
@@ -178,6 +182,10 @@ Decision Busy(const Case& c, Busy::Reason reason, int64_t retry_after_ms) {
 Decision BusyRunning(const Case& c) {
   return Busy(c, Busy::Reason::kRunning, LeaseEnd(c) - kNowMs);
 }
+Decision StillBusy(const Case& c) { return Busy(c, Busy::Reason::kRunning, 0); }
+Decision BusyBackoff(const Case& c) {
+  return Busy(c, Busy::Reason::kBackoff, std::max<int64_t>(0, c.entry.until_ms - kNowMs));
+}
 Decision BusyHeld(const Case& c) { return Busy(c, Busy::Reason::kHeld, 0); }
 
 Decision AfterBackoff(const Case& c) {
@@ -283,9 +291,7 @@ Decision WithoutData(const Case& c) {
   return has_data ? ChangesSteps(c, steps) : Stays(c, Outcome::kOk);
 }
 
-Decision DataIfForced(const Case& c) {
-  return c.request.force ? WithoutData(c) : Refused(c);
-}
+Decision DataIfForced(const Case& c) { return c.request.force ? WithoutData(c) : Refused(c); }
 
 Decision WithoutResponse(const Case& c) {
   if (c.entry.value.empty()) return Stays(c, Outcome::kOk);
@@ -328,6 +334,8 @@ constexpr Cell kTable[kRows][kColumns] = {
 /*BeginSame*/  { FirstClaim, BusyRunning, TakeOver,   BusyHeld,   AfterBackoff, Replay },
 /*BeginOther*/ { FirstClaim, Mismatch,    Mismatch,   Mismatch,   Mismatch,     Mismatch },
 /*BeginOwner*/ { FirstClaim, Renewed,     Renewed,    Renewed,    AfterBackoff, Replay },
+/*AwaitSame*/  { NoEntry,    BusyRunning, StillBusy,  BusyHeld,   BusyBackoff,  Replay },
+/*AwaitOther*/ { NoEntry,    Mismatch,    Mismatch,   Mismatch,   Mismatch,     Mismatch },
 /*Finish*/     { Unknown,    Settled,     Settled,    Settled,    SameOutcome,  SameBytes },
 /*OtherToken*/ { Unknown,    Fenced,      Fenced,     Fenced,     Fenced,       Fenced },
 /*Extend*/     { Unknown,    Lengthened,  Lengthened, Lengthened, Conflict,     Conflict },

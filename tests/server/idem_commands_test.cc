@@ -18,7 +18,7 @@ constexpr char kConflict[] =
 constexpr char kWrongType[] = "WRONGTYPE Operation against a key holding the wrong kind of value";
 constexpr char kBeginUsage[] =
     "usage: IDEM.BEGIN key [FP digest | BODY bytes] [LEASE milliseconds] [TTL milliseconds] [OWNER "
-    "nonce] [HOLD] [ISSUED unix-time-milliseconds] [NOWAIT]";
+    "nonce] [WAIT milliseconds] [HOLD] [ISSUED unix-time-milliseconds] [NOWAIT]";
 
 TEST_F(IdemCommands, OneRequestFromClaimToReplay) {
   const std::string token = Claim("k", {"FP", "abc"});
@@ -140,6 +140,11 @@ TEST_F(IdemCommands, BeginRefusesWhatItDoesNotUnderstand) {
       {"IDEM.BEGIN"},
       std::string("ERR wrong number of arguments for 'idem.begin' command; ") + kBeginUsage);
   ExpectError({"IDEM.BEGIN", "k", "WAT"}, syntax("WAT"));
+  ExpectError({"IDEM.BEGIN", "k", "WAIT"}, syntax("WAIT"));
+  ExpectError({"IDEM.BEGIN", "k", "WAIT", "-1"},
+              "ERR WAIT is not an integer or out of range; it takes 0 or more");
+  ExpectError({"IDEM.BEGIN", "k", "WAIT", "60001"},
+              "ERR time to wait must be 0 to 60000 ms (one minute)");
   ExpectError({"IDEM.BEGIN", "k", "LEASE"}, syntax("LEASE"));
   ExpectError({"IDEM.BEGIN", "k", "FP", "a", "FP", "b"}, syntax("FP"));
   ExpectError({"IDEM.BEGIN", "k", "FP", "a", "body", "b"}, syntax("body"));

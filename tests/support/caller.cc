@@ -191,6 +191,8 @@ void Caller::Fill(Request& request) {
       }
       request.token = PickToken();
       return;
+    case Op::kAwait:
+      return;  // is not among these
     case Op::kResolve:
       request.resolution =
           Any({Resolution::kCompleted, Resolution::kFailed, Resolution::kClaimable});

@@ -83,6 +83,7 @@ const char* Model::WhyInvalid(const Request& request) const {
     if (!From(1, lease_ms, kDayMs)) return "lease";
     if (!From(lease_ms, retention_ms, 90 * kDayMs)) return "retention";
     if (request.issued_unix_ms < 0) return "issued";
+    if (!From(0, request.wait_ms, 60'000)) return "wait";
   }
   if (request.op == Op::kStep) {
     if (!From(1, static_cast<int64_t>(request.step.size()), 255)) return "name";
@@ -148,6 +149,8 @@ Reply Model::Dispatch(const Request& request, Entry* entry, const Reply& told) {
   switch (request.op) {
     case Op::kBegin:
       return Begin(request, entry, told);
+    case Op::kAwait:
+      return Await(request, entry, told);
     case Op::kResolve:
       return Resolve(request, entry, told);
     case Op::kPut:

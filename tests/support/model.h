@@ -107,6 +107,7 @@ class Model {
   Reply Dispatch(const Request& request, Entry* entry, const Reply& told);
 
   Reply Begin(const Request& request, Entry* entry, const Reply& told);
+  Reply Await(const Request& request, Entry* entry, const Reply& told);
   Reply Claim(const Request& request, Entry* entry, const Reply& told);
   Reply RenewClaim(const Request& request, Entry& entry);
   Reply Busy(const Record& record, Busy::Reason reason, int64_t until_ms) const;

@@ -43,6 +43,25 @@ Reply Model::Begin(const Request& request, Entry* entry, const Reply& told) {
   }
 }
 
+// As a BEGIN that never gets the claim.
+Reply Model::Await(const Request& request, Entry* entry, const Reply& told) {
+  if (entry == nullptr) return Plain(Outcome::kAbsent);
+  const Record& record = std::get<Record>(entry->what);
+  if (!(record.fingerprint == request.fingerprint)) return Plain(Outcome::kMismatch);
+  const bool runs = record.state == State::kInProgress;
+  if (!runs && record.state != State::kFailedRetry) {
+    Request get = request;
+    get.want_value = true;
+    Reply reply = Get(get, entry, told);
+    reply.outcome = Outcome::kReplay;
+    return reply;
+  }
+  const int64_t until_ms = std::max(now_ms_, runs ? LeaseEnd(record) : record.until_ms);
+  if (!runs) return Busy(record, Busy::Reason::kBackoff, until_ms);
+  const bool held = record.hold && until_ms == now_ms_;
+  return Busy(record, held ? Busy::Reason::kHeld : Busy::Reason::kRunning, until_ms);
+}
+
 Reply Model::Claim(const Request& request, Entry* entry, const Reply& told) {
   const int64_t lease_ms = request.lease_ms.value_or(default_lease_ms_);
   Record record;

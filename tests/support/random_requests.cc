@@ -70,7 +70,8 @@ Op RandomRequests::PickOp(int64_t key) {
   constexpr Op kRecordOps[] = {Op::kBegin, Op::kBegin,    Op::kBegin,    Op::kBegin,    Op::kBegin,
                                Op::kBegin, Op::kComplete, Op::kComplete, Op::kComplete, Op::kFail,
                                Op::kFail,  Op::kExtend,   Op::kRelease,  Op::kResolve,  Op::kRemove,
-                               Op::kGet,   Op::kGet,      Op::kStep,     Op::kStep,     Op::kStep};
+                               Op::kGet,   Op::kGet,      Op::kStep,     Op::kStep,     Op::kStep,
+                               Op::kAwait};
   constexpr Op kRegisterOps[] = {Op::kPut,         Op::kPut,    Op::kPut, Op::kSetDeadline,
                                  Op::kSetDeadline, Op::kRemove, Op::kGet};
   constexpr Op kSeenOps[] = {Op::kSeen, Op::kSeen, Op::kSeen, Op::kRemove, Op::kGet};
@@ -97,6 +98,9 @@ void RandomRequests::Fill(Request& request) {
     case Op::kComplete:
     case Op::kFail:
       return FillFinish(request);
+    case Op::kAwait:
+      request.fingerprint = PickFingerprint(key_);
+      return;
     case Op::kExtend:
       request.lease_ms = 1 + PickMs(2 * traffic_.lease_ms_max);
       request.token = PickToken(std::string(request.key));

@@ -73,6 +73,12 @@ inline Request Resolve(Resolution resolution, std::string_view response = {}) {
   return request;
 }
 
+inline Request Await(const Fingerprint& fingerprint) {
+  Request request = Ask(Op::kAwait);
+  request.fingerprint = fingerprint;
+  return request;
+}
+
 // Of a record or a register; a record that runs only goes by force.
 inline Request Remove(Kind kind, bool force = false) {
   Request request = Ask(Op::kRemove);

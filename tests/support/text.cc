@@ -104,9 +104,9 @@ std::string FieldsText(Op op, const Reply& reply) {
 }  // namespace
 
 const char* Name(Op op) {
-  constexpr const char* kNames[] = {"BEGIN",   "COMPLETE", "FAIL", "EXTEND",      "STEP",
-                                    "RELEASE", "RESOLVE",  "PUT",  "SETDEADLINE", "SEEN",
-                                    "SEQ",     "REMOVE",   "GET"};
+  constexpr const char* kNames[] = {"BEGIN",   "COMPLETE", "FAIL",    "EXTEND", "STEP",
+                                    "RELEASE", "AWAIT",    "RESOLVE", "PUT",    "SETDEADLINE",
+                                    "SEEN",    "SEQ",      "REMOVE",  "GET"};
   return kNames[static_cast<int>(op)];
 }
 

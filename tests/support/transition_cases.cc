@@ -189,6 +189,11 @@ void AddResolves(CallList& list) {
 }
 
 void AddForgetsAndGets(CallList& list) {
+  for (int fingerprint = 0; fingerprint < kFingerprints; ++fingerprint) {
+    list.push_back({absl::StrCat("AWAIT fp", fingerprint),
+                    WithUnreadFields(Await(FingerprintNumber(fingerprint)))});
+    list.back().request.fingerprint = FingerprintNumber(fingerprint);
+  }
   list.push_back({"FORGET BODY", ForgetBodyOf()});
   list.push_back({"FORGET BODY FORCE", ForgetBodyOf(true)});
   for (const Kind kind : {Kind::kAny, Kind::kRecord}) {
