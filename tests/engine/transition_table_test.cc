@@ -284,16 +284,16 @@ Decision OneMoreStep(const Case& c) {
   return ChangesSteps(c, steps);
 }
 
-Decision WithoutData(const Case& c) {
+Decision NoData(const Case& c) {
   std::vector<Step> steps = UnpackSteps(c.entry.value);
   bool has_data = false;
   for (Step& step : steps) has_data |= !std::exchange(step.data, {}).empty();
   return has_data ? ChangesSteps(c, steps) : Stays(c, Outcome::kOk);
 }
 
-Decision DataIfForced(const Case& c) { return c.request.force ? WithoutData(c) : Refused(c); }
+Decision DataIfForced(const Case& c) { return c.request.force ? NoData(c) : Refused(c); }
 
-Decision WithoutResponse(const Case& c) {
+Decision NoResponse(const Case& c) {
   if (c.entry.value.empty()) return Stays(c, Outcome::kOk);
   Image next = c.entry;
   OmitValue(c.entry.value, *c.moment.secret, next);
@@ -342,7 +342,7 @@ constexpr Cell kTable[kRows][kColumns] = {
 /*Step*/       { Unknown,    OneMoreStep, OneMoreStep, OneMoreStep, Conflict,   Conflict },
 /*Release*/    { Unknown,    IfNoSteps,   IfNoSteps,  IfNoSteps,  Conflict,     Conflict },
 /*Forget*/     { NoEntry,    IfForced,    IfForced,   IfForced,   Gone,         Gone },
-/*ForgetBody*/ { NoEntry,    DataIfForced, DataIfForced, DataIfForced, WithoutData, WithoutResponse },
+/*ForgetBody*/ { NoEntry,    DataIfForced, DataIfForced, DataIfForced, NoData, NoResponse },
 /*Resolve*/    { Unknown,    Refused,     Resolved,   Resolved,   Resolved,     Refused },
 /*Get*/        { NoEntry,    Described,   Described,  Described,  Described,    Described },
 };

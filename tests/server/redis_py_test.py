@@ -104,7 +104,7 @@ class RedisPyTest(unittest.TestCase):
         thread.start()
         while self.client.info("idem")["waiting"] < 2:
             pass
-        gone.close()
+        gone.connection.disconnect()
         while self.client.info("idem")["waiting"] > 1:
             pass
         self.ask("IDEM.FAIL", self.key, token, "RETRY")

@@ -157,7 +157,7 @@ TEST(WaitCommandsOnDiskTest, AnAnswerThatWasWaitedForIsGated) {
   worker.Send({"IDEM.BEGIN", "k"});
   server.Commit();
   const std::string claimed = worker.Receive();
-  const std::string token = claimed.substr(17, claimed.find('\r', 17) - 17);
+  const std::string token = claimed.substr(18, claimed.find('\r', 18) - 18);
   waiter.Send({"IDEM.BEGIN", "k", "WAIT", "5000"});
   worker.Send({"IDEM.COMPLETE", "k", token, "receipt", "CODE", "201"});
   for (WaitedReplies::Waited& waited : server.loop().waited.Take()) {
