@@ -23,18 +23,20 @@ void CommandBatch::Add(const Call& call, size_t offset) {
     requests_.resize(begin);
     return AddError(std::move(*plan.error()), offset);
   }
-  planned_.push_back({&call.command, offset, begin, requests_.size(), plan.atomic(), 0});
+  const bool may_wait = requests_.size() > begin && requests_.back().wait_ms > 0;
+  planned_.push_back({&call.command, offset, begin, requests_.size(), plan.atomic(), may_wait, 0});
 }
 
 void CommandBatch::AddError(std::string error, size_t offset) {
-  planned_.push_back({nullptr, offset, requests_.size(), requests_.size(), false, errors_.size()});
+  planned_.push_back(
+      {nullptr, offset, requests_.size(), requests_.size(), false, false, errors_.size()});
   errors_.push_back(std::move(error));
 }
 
 size_t CommandBatch::Execute(Store* store) {
   if (replies_.size() < requests_.size()) replies_.resize(requests_.size());
   size_t done = 0;
-  while (done < planned_.size()) {
+  while (done < planned_.size() && !planned_[done].may_wait) {
     const size_t end = EndOfRun(done);
     const size_t executed = ExecuteRun(done, end, store);
     done += executed;
@@ -43,11 +45,21 @@ size_t CommandBatch::Execute(Store* store) {
   return done;
 }
 
-// One atomic command, or all up to the next one.
+Store::Waiting CommandBatch::ExecuteLast(Store& store, WaitId& id,
+                                         const Store::WaitListener& told) {
+  const size_t request = planned_.back().begin;
+  Reply& reply = replies_[request];
+  const Store::Waiting waiting =
+      store.ExecuteOrWait(requests_[request], reply, id, told, Store::CommitBy::kCaller);
+  if (waiting == Store::Waiting::kAnswered && reply.changed) ++changes_;
+  return waiting;
+}
+
+// One atomic command, or all up to the next one or one that may wait.
 size_t CommandBatch::EndOfRun(size_t first) const {
   if (planned_[first].atomic) return first + 1;
   size_t end = first;
-  while (end < planned_.size() && !planned_[end].atomic) ++end;
+  while (end < planned_.size() && !planned_[end].atomic && !planned_[end].may_wait) ++end;
   return end;
 }
 

@@ -36,12 +36,18 @@ class CommandBatch {
   size_t requests() const { return requests_.size(); }
   // Enough is planned: a batch this large keeps its replies in the cache and, with the largest
   // responses, its answers within kAnswerBytes.
-  bool full() const { return requests_.size() >= requests_max_ || planned_.size() >= kPlannedMax; }
+  bool full() const {
+    return requests_.size() >= requests_max_ || planned_.size() >= kPlannedMax || last_may_wait();
+  }
+  // The last command may have to wait for its answer: Execute leaves it to ExecuteLast.
+  bool last_may_wait() const { return !planned_.empty() && planned_.back().may_wait; }
 
   // Returns how many commands were executed, in order: fewer than all when the log's backlog is
   // full. The others did nothing. What they changed is for the caller to have committed.
   // `store` may be null if all of them only answer errors.
   size_t Execute(Store* store);
+  // The last one, once all before it were executed: `told` is called if it waits, as `id`.
+  Store::Waiting ExecuteLast(Store& store, WaitId& id, const Store::WaitListener& told);
   // How many changes were made since TakeChanges was last called.
   size_t changes() const { return changes_; }
   void AddChanges(size_t count) { changes_ += count; }  // made without a batch
@@ -73,6 +79,7 @@ class CommandBatch {
     size_t begin;  // of its requests
     size_t end;
     bool atomic;
+    bool may_wait;
     size_t error;  // in errors_, if there is no command
   };
 

@@ -76,12 +76,13 @@ void Connection::RunBuffered() {
 }
 
 void Connection::Close() {
+  ForgetWaiter();
   closing_ = true;
   pause_ = Pause::kNone;
 }
 
 bool Connection::Continue() {
-  if (pause_ == Pause::kNone) return false;
+  if (pause_ == Pause::kNone || pause_ == Pause::kWaiting) return false;
   const bool still_full =
       pause_ == Pause::kOutput ? output_.unsent_bytes() > kPauseBytes : Now() == paused_at_;
   if (still_full) return false;
@@ -172,12 +173,14 @@ size_t Connection::Settle(size_t next) {
   // Read before: what moves after it must not be missed.
   const LogMoment before = Now();
   const auto watch = loop_.timing.Start(batch);
-  const size_t executed = batch.Execute(loop_.server.store.get());
+  size_t executed = batch.Execute(loop_.server.store.get());
   if (batch.changes() >= kChangesPerCommit) loop_.RequestCommit();
-  const size_t told = TellAll(executed);
+  size_t told = TellAll(executed);
+  const bool waits_next = batch.last_may_wait() && told + 1 == batch.size() && !closing_;
+  if (waits_next && ExecuteOrWait()) told = ++executed;
   if (watch) loop_.timing.Note(*watch, batch, told, session_);
   loop_.stats.commands.Add(told);
-  PauseIfFull();
+  if (pause_ == Pause::kNone) PauseIfFull();
   if (told < executed) {
     next = batch.offset(told);
     parser_.emplace(Limits());
@@ -198,6 +201,43 @@ size_t Connection::TellAll(size_t executed) {
     Tell(i);
   }
   return executed;
+}
+
+bool Connection::ExecuteOrWait() {
+  CommandBatch& batch = loop_.batch;
+  const size_t last = batch.size() - 1;
+  LoopContext* const loop = &loop_;
+  const uint64_t client = session_.id;
+  switch (batch.ExecuteLast(*loop_.server.store, waiter_,
+                            [loop, client](Reply& reply) { loop->waited.Put(client, reply); })) {
+    case Store::Waiting::kBacklogFull:
+      return false;
+    case Store::Waiting::kAnswered:
+      Tell(last);
+      return true;
+    case Store::Waiting::kWaits:
+      waiting_command_ = batch.command(last);
+      waiting_op_ = batch.told(last).request().op;
+      pause_ = Pause::kWaiting;
+      return true;
+  }
+  return true;
+}
+
+void Connection::TellWaited(Reply& reply) {
+  if (pause_ != Pause::kWaiting) return;
+  pause_ = Pause::kNone;
+  waiter_ = 0;
+  Request request;
+  request.op = waiting_op_;
+  TellAnswer(*waiting_command_, {{&request, 1}, {&reply, 1}});
+  PauseIfFull();
+  if (pause_ == Pause::kNone && !closing_) RunBuffered();
+}
+
+void Connection::ForgetWaiter() {
+  if (waiter_ != 0) loop_.server.store->ForgetWaiter(waiter_);
+  waiter_ = 0;
 }
 
 // The log was full at `before`: goes on at `next` when that may have changed.

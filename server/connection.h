@@ -9,7 +9,9 @@
 //
 // A connection pauses, and takes no more input, while
 //   - the log has no room just now: it goes on when committed() or log_moves has moved;
-//   - more than kPauseBytes of answers wait for a client that does not read them.
+//   - more than kPauseBytes of answers wait for a client that does not read them;
+//   - its last command waits for its answer (BEGIN .. WAIT): it goes on with TellWaited. Should the
+//     connection go before, its waiter is forgotten.
 // Its unfinished bytes stay where they are; Continue() goes on with them. Memory: input holds at
 // most one unfinished command and what was fed with it; output at most kCloseBytes, then the
 // connection is dropped. Both are given back when empty, and charged to all clients together
@@ -37,6 +39,7 @@
 #include "server/output_buffer.h"
 #include "server/resp_parser.h"
 #include "server/resp_writer.h"
+#include "server/waited_replies.h"
 
 namespace idem::server {
 
@@ -58,6 +61,7 @@ struct LoopContext {
   // Counts the calls of the loop's commit listener: something was committed, or the log has room
   // again.
   std::atomic<uint64_t> log_moves{0};
+  WaitedReplies waited;
 };
 
 class Connection {
@@ -69,6 +73,7 @@ class Connection {
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
+  ~Connection() { ForgetWaiter(); }
 
   // Bytes from the client; only while wants_input().
   void Feed(std::string_view bytes);
@@ -79,6 +84,11 @@ class Connection {
 
   // Goes on after a pause if its reason is gone. True: something was executed.
   bool Continue();
+
+  // The answer to the command that waits has come.
+  void TellWaited(Reply& reply);
+  bool waits_for_answer() const { return pause_ == Pause::kWaiting; }
+  uint64_t id() const { return session_.id; }
 
   // What may be sent now, and how much of it was.
   std::string_view Releasable() { return output_.Releasable(Committed()); }
@@ -94,7 +104,7 @@ class Connection {
   bool finished() const;
 
  private:
-  enum class Pause : uint8_t { kNone, kBacklog, kOutput };
+  enum class Pause : uint8_t { kNone, kBacklog, kOutput, kWaiting };
   // As long as this is the same it is not worth asking again.
   struct LogMoment {
     Lsn committed = 0;
@@ -115,6 +125,9 @@ class Connection {
   size_t RunAlone(const Command& command, size_t begin, size_t end);
   // Executes and answers what is planned. Returns `next`, or where to go on after the pause.
   size_t Settle(size_t next);
+  // Executes the last one of the batch, which may wait. False: the log has no room.
+  bool ExecuteOrWait();
+  void ForgetWaiter();
   size_t AwaitLog(const LogMoment& before, size_t next);
 
   size_t TellAll(size_t executed);
@@ -137,6 +150,10 @@ class Connection {
   size_t charged_ = 0;   // of HeldBytes
   LogMoment paused_at_;  // when the log had no room
   Pause pause_ = Pause::kNone;
+  // While kWaiting: what waits, and as whom.
+  const Command* waiting_command_ = nullptr;
+  Op waiting_op_ = Op::kBegin;
+  WaitId waiter_ = 0;
   bool input_ended_ = false;
   bool closing_ = false;
 };

@@ -12,6 +12,12 @@ constexpr std::string_view kFenced =
     "FENCED this token is not the current one: another caller has the claim, so drop this result";
 constexpr std::string_view kConflict =
     "CONFLICT already settled in another way, and the first settlement stands; see IDEM.GET";
+constexpr std::string_view kOtherStep =
+    "CONFLICT the claim is settled, or this step was made with other data, which stands; see "
+    "IDEM.GET";
+constexpr std::string_view kHasSteps =
+    "REFUSED the claim has steps, so something was done; IDEM.FAIL key token RETRY keeps them for "
+    "the next attempt";
 constexpr std::string_view kRunning =
     "REFUSED the claim of this key is not settled; IDEM.FORGET key FORCE drops it and fences its "
     "owner";
@@ -53,8 +59,9 @@ std::string ErrorText(const Request& request, const Reply& reply) {
     case Outcome::kFenced:
       return std::string(kFenced);
     case Outcome::kConflict:
-      return std::string(kConflict);
+      return std::string(request.op == Op::kStep ? kOtherStep : kConflict);
     case Outcome::kRefused:
+      if (request.op == Op::kRelease) return std::string(kHasSteps);
       return std::string(request.op == Op::kResolve ? kNotStuck : kRunning);
     case Outcome::kWrongKind:
       return std::string(kWrongType);

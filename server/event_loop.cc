@@ -59,6 +59,7 @@ EventLoop::EventLoop(ServerContext& server, size_t index, std::span<const Listen
       epoll_(std::move(epoll)),
       wakeup_(std::move(wakeup)),
       received_(kReceiveBytes) {
+  context_.waited.SetWake([this] { Wake(wakeup_.get()); });
   if (Store* const store = store_.get()) ListenTo(*store);
 }
 
@@ -99,6 +100,7 @@ void EventLoop::Turn(int timeout_ms) {
   const int count = epoll_wait(epoll_.get(), events, kEventsPerTurn, SleepMs(timeout_ms));
   asleep_.store(false, std::memory_order_relaxed);
   LookAtClock();
+  if (!blocked_.empty()) TellWaited();
   for (int i = 0; i < count; ++i) Dispatch(events[i]);
   if (!is_accepting_ && context_.server.clock().BootMs() >= accept_again_ms_) StartAccepting();
   TouchWaiting();
@@ -134,6 +136,7 @@ void EventLoop::Dispatch(const epoll_event& event) {
   if (event.data.ptr == &wakeup_) return TakeAdopted();
   Client& client = *static_cast<Client*>(event.data.ptr);  // freed at the end of a turn only
   if (event.events & EPOLLOUT) client.cannot_send = false;
+  if ((event.events & EPOLLRDHUP) && client.connection.waits_for_answer()) return Close(client);
   // EPOLLHUP without input: both sides are closed, and nobody is left to answer.
   if ((event.events & (EPOLLERR | EPOLLHUP)) && !(event.events & EPOLLIN)) return Close(client);
   const bool may_receive = (event.events & EPOLLIN) || client.stream.receive_wants_to_send();
@@ -232,6 +235,7 @@ void EventLoop::Flush(Client& client) {
     return Close(client);
   }
   SetWaiting(client, connection.waits_for_commit());
+  if (connection.waits_for_answer()) blocked_[connection.id()] = &client;
   UpdateInterest(client);
 }
 
@@ -255,6 +259,7 @@ bool EventLoop::SendReleasable(Client& client) {
 void EventLoop::UpdateInterest(Client& client) {
   const uint32_t interest =
       (client.connection.wants_input() ? uint32_t{EPOLLIN} : 0) |
+      (client.connection.waits_for_answer() ? uint32_t{EPOLLRDHUP} : 0) |
       (client.cannot_send || client.stream.receive_wants_to_send() ? uint32_t{EPOLLOUT} : 0);
   if (interest == client.interest) return;
   client.interest = interest;
@@ -275,6 +280,18 @@ void EventLoop::TouchWaiting() {
   for (Client* client : waiting_) Touch(*client);
 }
 
+// Who waits was flushed, and is in blocked_, before its answer can be here.
+void EventLoop::TellWaited() {
+  for (WaitedReplies::Waited& waited : context_.waited.Take()) {
+    const auto client = blocked_.find(waited.client);
+    if (client == blocked_.end()) continue;  // it has gone
+    Client& told = *client->second;
+    blocked_.erase(client);
+    told.connection.TellWaited(waited.reply);
+    Touch(told);
+  }
+}
+
 void EventLoop::SetWaiting(Client& client, bool is_waiting) {
   if (client.is_waiting == is_waiting) return;
   client.is_waiting = is_waiting;
@@ -292,6 +309,7 @@ void EventLoop::Close(Client& client) {
   client.is_closed = true;
   SetWaiting(client, false);
   client.queue->Remove(client);
+  blocked_.erase(client.connection.id());
   closed_.push_back(&client);
 }
 

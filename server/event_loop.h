@@ -12,6 +12,10 @@
 // something waits for it: the listener and the loop exchange `asleep_` in opposite order around
 // log_moves, so nothing is missed: no commit, and no new segment where the log had no room.
 //
+// A client whose command waits for its answer (BEGIN .. WAIT) is not read meanwhile, only watched:
+// should it go, its waiter goes too. The answer is put into LoopContext::waited by whoever brings
+// it about, and the loop is woken.
+//
 // The exception: where every client of the loop waits for a commit, the loop has nothing else to
 // do, and commits by itself. A hand-over there and back costs about as much as a fast disk.
 //
@@ -131,6 +135,7 @@ class EventLoop {
   void UpdateInterest(Client& client);
   void Touch(Client& client);
   void TouchWaiting();
+  void TellWaited();
   void SetWaiting(Client& client, bool is_waiting);
   void Close(Client& client);
 
@@ -157,7 +162,8 @@ class EventLoop {
   Patience strangers_;                                         // not known yet
   Patience known_;                                             // in order while there is a timeout
   bool has_timeout_ = false;
-  int64_t now_ms_ = 0;  // of this turn, while somebody is waited for
+  int64_t now_ms_ = 0;                              // of this turn, while somebody is waited for
+  absl::flat_hash_map<uint64_t, Client*> blocked_;  // wait for an answer, by session
   uint64_t seen_moves_ = 0;
   bool is_accepting_ = false;
   int64_t accept_again_ms_ = 0;  // boot time; while not accepting

@@ -7,11 +7,14 @@
 
 namespace idem::engine {
 
+Body* Body::NewRoom(size_t size) {
+  void* memory = AllocateOrNull(sizeof(Body) + size);
+  return memory == nullptr ? nullptr : new (memory) Body(size);
+}
+
 Body* Body::New(std::string_view bytes) {
-  void* memory = AllocateOrNull(sizeof(Body) + bytes.size());
-  if (memory == nullptr) return nullptr;
-  Body* body = new (memory) Body(bytes.size());
-  if (!bytes.empty()) std::memcpy(static_cast<void*>(body + 1), bytes.data(), bytes.size());
+  Body* body = NewRoom(bytes.size());
+  if (body != nullptr && !bytes.empty()) std::memcpy(body->room(), bytes.data(), bytes.size());
   return body;
 }
 

@@ -18,6 +18,9 @@ class Body {
  public:
   // A copy of `bytes` with one reference; null when there is no memory.
   static Body* New(std::string_view bytes);
+  // The same, but for its bytes: these are to be written at room() before anybody reads them.
+  static Body* NewRoom(size_t size);
+  char* room() { return reinterpret_cast<char*>(this + 1); }
 
   std::string_view bytes() const { return {reinterpret_cast<const char*>(this + 1), size_}; }
   // What it takes from the allocator, for accounting.

@@ -41,7 +41,7 @@ struct Image {
   // --- every kind
   Token token = 0;             // of the latest claim; a register's version; else 0
   int64_t deadline_ms = 0;     // store time at which the entry is forgotten; 0: never
-  std::string_view value;      // response or register value
+  std::string_view value;      // response or register value; unfinished: its steps (steps.h)
   Body* value_body = nullptr;  // not owned; set when `value` stands in a Body
 
   // --- records

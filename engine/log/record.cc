@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/coding.h"
+#include "log/steps.h"
 
 namespace idem::engine {
 namespace {
@@ -25,7 +26,7 @@ enum Field : uint16_t {
   kOmitted = 1 << 10,         // 8 bytes of the value that was not kept, 8 checksum of it
   kValue = 1 << 11,           // the rest
   kSequence = 1 << 12,        // epoch 4, next 8, ahead 8
-  // 1 << 13, 1 << 14: unknown, refused. 1 << 15: reserved for steps, refused until there are any.
+  // 1 << 13 .. 1 << 15: unknown, refused.
 };
 
 enum class RecordKind : uint8_t {
@@ -55,9 +56,9 @@ Shape ShapeOf(RecordKind kind, State state) {
   if (kind == RecordKind::kSequence) return {kDeadline | kSequence, kSequence};
   switch (state) {
     case State::kInProgress:
-      return {kOfEveryRecord | kOwner | kHold | kUntil | kRetention, kAttempt};
+      return {kOfEveryRecord | kOwner | kHold | kUntil | kRetention | kValue, kAttempt};
     case State::kFailedRetry:
-      return {kOfEveryRecord | kUntil | kRetention, kAttempt};
+      return {kOfEveryRecord | kUntil | kRetention | kValue, kAttempt};
     default:
       return {kOfEveryRecord | kCode | kOmitted | kValue, kAttempt};
   }
@@ -258,6 +259,12 @@ bool KnownKind(uint8_t kind, uint8_t state) {
          kind <= static_cast<uint8_t>(RecordKind::kSequence);
 }
 
+// The value of an unfinished record is its steps.
+bool HasSoundValue(const Image& image) {
+  return image.kind != Kind::kRecord || image.finished() || image.value.empty() ||
+         AreSteps(image.value);
+}
+
 Kind ImageKind(RecordKind kind) {
   constexpr Kind kKinds[] = {Kind::kAny, Kind::kRecord, Kind::kRegister, Kind::kSeen,
                              Kind::kSequence};
@@ -284,6 +291,7 @@ absl::Status DecodeWhole(std::string_view record, Image& image) {
     return Refused("a sequence that cannot be");
   }
   if (!from.ok() || !from.at_end()) return Refused("a field out of range, or a wrong length");
+  if (!HasSoundValue(image)) return Refused("steps that no claim makes");
   return absl::OkStatus();
 }
 
@@ -295,6 +303,7 @@ char* EncodeRecordHead(const Image& image, char* to) {
   IDEM_CHECK(Fits(fields, ShapeOf(kind, image.state)));
   IDEM_CHECK(TokenFits(kind, image.token));
   IDEM_CHECK(kind != RecordKind::kSequence || SequenceFits(image.sequence));
+  IDEM_CHECK(HasSoundValue(image));
   IDEM_CHECK(!image.key.empty() && image.key.size() <= kRecordKeyBytesMax);
   FieldWriter writer(to);
   PutHead(image, kind, fields, writer);

@@ -8,7 +8,7 @@
 //   16  key bytes 2
 //   18  key
 //       optional fields, in the order of their bits (record.cc)
-//       value              the rest
+//       value              the rest; of an unfinished record its steps, packed (steps.h)
 //
 // There is exactly one encoding of an image: what DecodeRecord accepts encodes to the same bytes
 // again. Everything else (an unknown kind or bit, a field out of range, a present field that is

@@ -83,6 +83,10 @@ void SnapshotWriter::Add(const Image& image, Lsn lsn) {
       std::max(snapshot_.latest_deadline_ms, image.deadline_ms == 0 ? kNeverMs : image.deadline_ms);
 }
 
+void SnapshotWriter::Misses(Lsn removal) {
+  snapshot_.highest_lsn = std::max(snapshot_.highest_lsn, removal);
+}
+
 absl::Status SnapshotWriter::Write() {
   std::string_view encoded = added_bytes_;
   for (const Added& added : added_) {

@@ -42,6 +42,9 @@ class SnapshotWriter {
   // Copies the image, which is present; a large body is shared. Until the next Write it is held in
   // memory.
   void Add(const Image& image, Lsn lsn);
+  // That an entry is missing may have come about up to this LSN: it must not be published before
+  // that is durable.
+  void Misses(Lsn removal);
   absl::Status Write();
   absl::Status Seal();
   // True: there is more to read. kDataLoss: what stands there is not what was written.

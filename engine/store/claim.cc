@@ -1,5 +1,7 @@
 #include "idem/claim.h"
 
+#include <utility>
+
 #include "idem/store.h"
 
 namespace idem {
@@ -24,6 +26,14 @@ Request Finish(Op op, const Claim& claim, std::string_view response, const Finis
 
 }  // namespace
 
+Claim::Claim(Store* store, std::string_view key, Reply& reply)
+    : store_(store),
+      key_(key),
+      token_(reply.token),
+      attempt_(reply.attempt),
+      lease_ms_(reply.lease_ms),
+      steps_(std::move(reply.response)) {}
+
 absl::Status Claim::Complete(std::string_view response, const FinishOptions& options) {
   return store_->Settle(Finish(Op::kComplete, *this, response, options));
 }
@@ -43,6 +53,13 @@ absl::Status Claim::FailRetry(int64_t after_ms) {
 absl::Status Claim::Extend(int64_t lease_ms) {
   Request request = Settlement(Op::kExtend, *this);
   request.lease_ms = lease_ms;
+  return store_->Settle(request);
+}
+
+absl::Status Claim::Step(std::string_view name, std::string_view data) {
+  Request request = Settlement(Op::kStep, *this);
+  request.step = name;
+  request.value = data;
   return store_->Settle(request);
 }
 

@@ -28,14 +28,24 @@ size_t LoadingThreads(const Options& options) {
 
 Core::Core(const Options& options)
     : options_(options),
-      defaults_{options.default_lease_ms, options.default_retention_ms, options.max_response_bytes},
+      defaults_{options.default_lease_ms, options.default_retention_ms, options.max_response_bytes,
+                options.max_steps, options.max_step_bytes},
       memory_(options.memory_limit_bytes) {
   shared_.pool = &pool_;
   shared_.memory = &memory_;
   shared_.table_secret = &table_secret_;
   for (uint32_t i = 0; i < options.stripes; ++i) {
     stripes_.push_back(std::make_unique<Stripe>(&shared_));
+    waiters_.push_back(std::make_unique<Waiters>(&waiting_, i, options.stripes));
   }
+  waiting_.per_key_max = options.max_key_waiters;
+  waiting_.all_max = options.max_waiters;
+  waiting_.execute = [this](const Request& request, Reply& reply) {
+    return ExecuteForWaiter(request, reply);
+  };
+  waiting_.now_ms = [this] { return NowMs(); };
+  waiting_.wake = [this] { housekeeper_->Wake(); };
+  waiting_.commit = [this] { log_->RequestCommit(); };
 }
 
 Core::~Core() {
@@ -121,6 +131,8 @@ Stats Core::GetStats() const {
   stats.memory_limit_bytes = memory_.limit();
   stats.page_bytes = pool_.memory_bytes();
   for (const auto& stripe : stripes_) stripe->AddStats(stats);
+  stats.waiting = waiting_.all.load(std::memory_order_relaxed);
+  stats.waits_refused = waiting_.refused.load(std::memory_order_relaxed);
   stats.log = log_->stats();
   snapshotter_->AddStats(stats.log);
   return stats;

@@ -27,6 +27,7 @@
 #include "store/snapshotter.h"
 #include "store/stripe.h"
 #include "store/token_source.h"
+#include "store/waiters.h"
 
 namespace idem::engine {
 
@@ -38,6 +39,9 @@ class Core {
 
   // As in idem/store.h.
   size_t Execute(std::span<const Request> requests, std::span<Reply> replies, Store::CommitBy by);
+  Store::Waiting ExecuteOrWait(const Request& request, Reply& reply, WaitId& id,
+                               const Store::WaitListener& told, Store::CommitBy by);
+  bool ForgetWaiter(WaitId id);
   bool Transact(std::span<const Request> requests, std::span<Reply> replies, Store::CommitBy by);
   uint64_t Scan(uint64_t cursor, size_t count,
                 const std::function<void(const Store::Entry&)>& visit);
@@ -52,6 +56,9 @@ class Core {
   // the requests took effect is unknown.
   absl::Status Call(std::span<const Request> requests, std::span<Reply> replies);
 
+  // The same for one request that may wait for its answer (wait_ms).
+  absl::Status CallAndWait(const Request& request, Reply& reply);
+
   Log& log() { return *log_; }
   int64_t NowMs() const { return clock_->NowMs(); }
   const HashSecret& fingerprint_secret() const { return secret_; }
@@ -60,6 +67,10 @@ class Core {
 
   // Frees what has expired, in slices; true when all is done. For the housekeeper.
   bool ExpireSlice();
+  // Tells waiters whose moment has come. For the housekeeper, as is the store time when there will
+  // be more: Waiters::kNever if nobody waits.
+  void ServeWaiters();
+  int64_t NextWaiterMs() const;
   // Asks the log for an epoch when tokens run low. For the housekeeper.
   void RefillTokens();
   // Has pages stand by, gives back what is not needed. For the housekeeper.
@@ -84,6 +95,12 @@ class Core {
   size_t ExecuteBatch(std::span<const Request> requests, std::span<Reply> replies, Log::Room room);
   size_t ExecuteTogether(std::span<const Request> requests, std::span<Reply> replies,
                          Log::Room room, const Moment& moment);
+  bool ExecuteBesideWaiters(Started& started, const Moment& moment, Reply& reply);
+  bool ExecuteForWaiter(const Request& request, Reply& reply);
+  bool SomebodyWaits() const { return waiting_.all.load(std::memory_order_relaxed) != 0; }
+  Waiters& WaitersOf(std::string_view key);
+  void ServeWaitersOf(std::string_view key);
+  void ServeAfter(std::span<const Request> requests, std::span<const Reply> replies);
   bool ExecuteOne(Started& started, const Moment& moment, Reply& reply);
   bool ExecuteLarge(Started& started, const Moment& moment, Reply& reply);
   void Start(const Request& request, Log::Room room, Reply& reply, Started& started);
@@ -111,6 +128,8 @@ class Core {
   std::unique_ptr<Log> log_;
   std::unique_ptr<TokenSource> tokens_;
   Stripes stripes_;
+  WaitersShared waiting_;
+  std::vector<std::unique_ptr<Waiters>> waiters_;  // as many as stripes
 
   struct Listener {
     int id;

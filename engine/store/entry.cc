@@ -81,15 +81,20 @@ size_t KeyOffsetIn(uint64_t word) {
 
 size_t KeyBytesIn(const char* entry) { return (Load<uint32_t>(entry + kSizes) & kKeyMask) + 1; }
 
+// Of the tail.
+size_t BytesBeforeValue(const Image& image) {
+  const size_t attempt = Repeated(image) ? kAttemptBytes : 0;
+  if (!Unfinished(image)) return attempt;
+  return attempt + kRunningBytes + (image.has_owner ? image.owner.size() : 0);
+}
+
 size_t TailBytes(const Image& image) {
   if (image.kind == Kind::kSeen) return image.until_ms == 0 ? 0 : kTimeBytes;
   if (image.kind == Kind::kSequence) return kSequenceBytes;
-  const size_t attempt = Repeated(image) ? kAttemptBytes : 0;
-  if (Unfinished(image))
-    return attempt + kRunningBytes + (image.has_owner ? image.owner.size() : 0);
-  if (image.value_omitted) return attempt + kOmittedBytes;
-  if (image.value_body != nullptr) return attempt + sizeof(Body*);
-  return attempt + image.value.size();
+  const size_t before_value = BytesBeforeValue(image);
+  if (image.value_omitted) return before_value + kOmittedBytes;
+  if (image.value_body != nullptr) return before_value + sizeof(Body*);
+  return before_value + image.value.size();
 }
 
 uint64_t Flag(bool set, uint64_t flag) { return set ? flag : 0; }
@@ -113,7 +118,7 @@ int64_t SpanOf(const Image& image) {
 }
 
 uint32_t SizesOf(const Image& image, const StoredKey& key) {
-  const bool is_inline = !Unfinished(image) && image.value_body == nullptr && !image.value_omitted;
+  const bool is_inline = image.value_body == nullptr && !image.value_omitted;
   const size_t value_bytes = is_inline ? image.value.size() : 0;
   return static_cast<uint32_t>(key.bytes().size() - 1) |
          static_cast<uint32_t>(value_bytes) << kValueShift |
@@ -150,8 +155,12 @@ void WriteTail(const Image& image, char* tail) {
     tail = PutTime(tail, image.since_ms);
     tail = PutTime(tail, image.until_ms);
     tail = PutTime(tail, image.retention_ms);
-    if (image.has_owner) std::memcpy(tail, image.owner.data(), sizeof(image.owner));
-  } else if (image.value_omitted) {
+    if (image.has_owner) {
+      std::memcpy(tail, image.owner.data(), sizeof(image.owner));
+      tail += sizeof(image.owner);
+    }
+  }
+  if (image.value_omitted) {
     StoreAt(tail, static_cast<uint32_t>(image.omitted_bytes));
     StoreAt(tail + sizeof(uint32_t), image.omitted_checksum);
   } else if (image.value_body != nullptr) {
@@ -168,8 +177,13 @@ void ReadTail(const char* tail, uint64_t word, size_t value_bytes, Image& image)
     image.since_ms = TimeAt(tail);
     image.until_ms = TimeAt(tail + kTimeBytes);
     image.retention_ms = TimeAt(tail + 2 * kTimeBytes);
-    if (image.has_owner) std::memcpy(image.owner.data(), tail + kRunningBytes, sizeof(image.owner));
-  } else if (image.value_omitted) {
+    tail += kRunningBytes;
+    if (image.has_owner) {
+      std::memcpy(image.owner.data(), tail, sizeof(image.owner));
+      tail += sizeof(image.owner);
+    }
+  }
+  if (image.value_omitted) {
     image.omitted_bytes = Load<uint32_t>(tail);
     image.omitted_checksum = Load<uint64_t>(tail + sizeof(uint32_t));
   } else if ((word & kShared) != 0) {
@@ -237,12 +251,11 @@ void WriteEntry(const Image& image, const StoredKey& key, Lsn lsn, char* to) {
   const uint64_t word = WordOf(image, key.packed());
   char* const key_at = to + KeyOffsetIn(word);
   char* const tail = key_at + key.bytes().size();
-  const bool has_inline_value = !Unfinished(image) && image.value_body == nullptr;
+  const bool has_inline_value = image.value_body == nullptr;
   IDEM_CHECK(!has_inline_value || image.value.size() <= kInlineValueBytesMax);
   // First, as it may stand in this very entry.
   if (has_inline_value && !image.value.empty()) {
-    std::memmove(tail + (Repeated(image) ? kAttemptBytes : 0), image.value.data(),
-                 image.value.size());
+    std::memmove(tail + BytesBeforeValue(image), image.value.data(), image.value.size());
   }
   StoreAt(to + kWord, word);
   StoreBytes<kLsnBytes>(to + kLsn, lsn);

@@ -13,8 +13,8 @@
 //
 //   tail    attempt 4, if not 1 (repeated), and
 //           in progress, failed for retry   since 5, until 5, retention 5, owner digest 16 if any
-//           finished, register              value up to 256 bytes | Body* 8 | size 4 and checksum 8
-//                                           if omitted
+//           and then                        value up to 256 bytes | Body* 8 | size 4 and checksum 8
+//                                           if omitted. Of an unfinished record: its steps
 //           seen id                         until 5, if capped
 //           sequence                        epoch 4, next 8, ahead 8
 //

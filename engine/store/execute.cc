@@ -4,6 +4,7 @@
 #include <array>
 
 #include "log/record.h"
+#include "log/steps.h"
 #include "store/core.h"
 
 namespace idem::engine {
@@ -14,7 +15,9 @@ constexpr size_t kBatch = 64;
 // Requests whose misses of the cache overlap: as many as a core has in flight, and a few.
 constexpr size_t kTogether = 16;
 
-bool MayChange(const Request& request) { return request.op != Op::kGet; }
+bool MayChange(const Request& request) {
+  return request.op != Op::kGet && request.op != Op::kAwait;
+}
 
 // Whether the request's value may become the value of an entry.
 bool KeepsValue(const Request& request, const RequestDefaults& defaults) {
@@ -30,9 +33,13 @@ bool KeepsValue(const Request& request, const RequestDefaults& defaults) {
   }
 }
 
-// The largest value of a record that this request can make, unless it sets the deadline of a
-// register whose value is larger.
+// The largest value of a record that this request can make, unless it keeps a larger one that is
+// there: the value of a register, the steps of a claim. Of a step: what the first one takes.
 size_t ValueRoom(const Request& request, const RequestDefaults& defaults) {
+  if (request.op == Op::kStep) {
+    const size_t bytes = request.step.size() + request.value.size();
+    return PackedStepBytes(1, std::min<size_t>(bytes, defaults.step_bytes_max));
+  }
   const size_t value_bytes = KeepsValue(request, defaults) ? request.value.size() : 0;
   return std::max(value_bytes, kInlineValueBytesMax);
 }
@@ -53,6 +60,7 @@ Stripe& Core::Prepare(const Request& request, Log::Room room, engine::Call& call
   if (request.value.size() > kInlineValueBytesMax && KeepsValue(request, defaults_)) {
     call.body = BodyRef(Body::New(request.value));
   }
+  if (request.op == Op::kStep) call.MakeRoomForSteps();
   return StripeOf(hash);
 }
 
@@ -116,7 +124,7 @@ size_t Core::ExecuteBatch(std::span<const Request> requests, std::span<Reply> re
   }
   Started started;
   Start(requests[0], room, replies[0], started);
-  return ExecuteOne(started, moment, replies[0]) ? 1 : 0;
+  return ExecuteBesideWaiters(started, moment, replies[0]) ? 1 : 0;
 }
 
 // In three rounds over all, so that the misses of the cache overlap: first the lines of the table
@@ -130,7 +138,7 @@ size_t Core::ExecuteTogether(std::span<const Request> requests, std::span<Reply>
     if (started[i].stripe != nullptr) started[i].stripe->PrefetchEntry(started[i].call.place);
   }
   for (size_t i = 0; i < count; ++i) {
-    if (!ExecuteOne(started[i], moment, replies[i])) return i;
+    if (!ExecuteBesideWaiters(started[i], moment, replies[i])) return i;
   }
   return count;
 }
@@ -159,6 +167,7 @@ bool Core::ExecuteLarge(Started& started, const Moment& moment, Reply& reply) {
     const size_t bytes = MaxRecordBytes(call.request->key.size(), call.value_room);
     call.room = log_->Reserve(bytes);
     if (call.room == Log::Room::kBacklogFull) return false;
+    call.MakeRoomForSteps();
     reply = Reply{};
     done = started.stripe->Execute(call, moment, reply);
     if (call.room == Log::Room::kGranted) log_->Release(bytes);

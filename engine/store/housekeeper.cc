@@ -30,13 +30,18 @@ void Housekeeper::Loop() {
 
 bool Housekeeper::RunOnce() {
   Beat();
+  core_->ServeWaiters();
   core_->RefillTokens();
   core_->TendPages();
   return !core_->ExpireSlice();
 }
 
 int64_t Housekeeper::NextRoundMs() const {
+  const int64_t next_waiter_ms = core_->NextWaiterMs();
   int64_t round_ms = kRoundMs;
+  if (next_waiter_ms != Waiters::kNever) {
+    round_ms = std::clamp<int64_t>(next_waiter_ms - core_->NowMs(), 1, kRoundMs);
+  }
   for (const Heartbeat* beat : heartbeats_) round_ms = std::min(round_ms, beat->PauseMs());
   return round_ms;
 }

@@ -1,6 +1,7 @@
 #include "store/limits.h"
 
 #include "log/image.h"
+#include "log/steps.h"
 
 namespace idem::engine {
 namespace {
@@ -12,6 +13,7 @@ constexpr const char* kBadRetention = "retention must be 1 to 7776000000 ms (90 
 constexpr const char* kShortRetention =
     "retention is shorter than the lease; name a longer retention or a shorter lease";
 constexpr const char* kBadAfter = "pause before a retry must be 0 to 7776000000 ms (90 days)";
+constexpr const char* kBadWait = "time to wait must be 0 to 60000 ms (one minute)";
 constexpr const char* kBadIssued = "time of issue must be positive milliseconds since 1970";
 constexpr const char* kBadValue =
     "value is larger than max_response_bytes; store a reference to it";
@@ -21,9 +23,16 @@ constexpr const char* kBadCap =
     "cap must be at least the retention, at most 31536000000 ms (365 days)";
 constexpr const char* kBadSeq = "sequence number must be 0 to 9007199254740991";
 constexpr const char* kBadWindow = "window must be 0 to 64";
+constexpr const char* kBadStepName = "name of a step must have 1 to 255 bytes";
+constexpr const char* kHugeStep =
+    "step is larger than max_step_bytes; store its data elsewhere and keep a reference";
 constexpr const char* kBadToken = "token must be the number that BEGIN gave";
 
 bool Within(int64_t value, int64_t low, int64_t high) { return value >= low && value <= high; }
+
+const char* WhyInvalidWait(const Request& request) {
+  return Within(request.wait_ms, 0, kWaitMsMax) ? nullptr : kBadWait;
+}
 
 const char* WhyInvalidBegin(const Request& request, const RequestDefaults& defaults) {
   const int64_t lease_ms = request.lease_ms.value_or(defaults.lease_ms);
@@ -33,7 +42,7 @@ const char* WhyInvalidBegin(const Request& request, const RequestDefaults& defau
   if (!Within(retention_ms, 1, kRetentionMsMax)) return kBadRetention;
   if (retention_ms < lease_ms) return kShortRetention;
   if (request.issued_unix_ms < 0) return kBadIssued;
-  return nullptr;
+  return WhyInvalidWait(request);
 }
 
 const char* WhyInvalidToken(const Request& request) {
@@ -53,6 +62,12 @@ const char* WhyInvalidFailRetry(const Request& request) {
 
 const char* WhyInvalidExtend(const Request& request) {
   if (!Within(request.lease_ms.value_or(0), 1, kLeaseMsMax)) return kBadLease;
+  return WhyInvalidToken(request);
+}
+
+const char* WhyInvalidStep(const Request& request, const RequestDefaults& defaults) {
+  if (request.step.empty() || request.step.size() > kStepNameBytesMax) return kBadStepName;
+  if (request.step.size() + request.value.size() > defaults.step_bytes_max) return kHugeStep;
   return WhyInvalidToken(request);
 }
 
@@ -85,12 +100,16 @@ const char* WhyInvalid(const Request& request, const RequestDefaults& defaults) 
   switch (request.op) {
     case Op::kBegin:
       return WhyInvalidBegin(request, defaults);
+    case Op::kAwait:
+      return WhyInvalidWait(request);
     case Op::kComplete:
       return WhyInvalidFinish(request);
     case Op::kFail:
       return request.final ? WhyInvalidFinish(request) : WhyInvalidFailRetry(request);
     case Op::kExtend:
       return WhyInvalidExtend(request);
+    case Op::kStep:
+      return WhyInvalidStep(request, defaults);
     case Op::kRelease:
       return WhyInvalidToken(request);
     case Op::kResolve:

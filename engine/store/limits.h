@@ -15,6 +15,7 @@ inline constexpr int64_t kLeaseMsMax = 86'400'000;            // 24 h
 inline constexpr int64_t kRetentionMsMax = 7'776'000'000;     // 90 d
 inline constexpr int64_t kDeadlineMsMax = 3'153'600'000'000;  // 100 years, for registers only
 inline constexpr int64_t kRefreshMsMax = 31'536'000'000;      // 365 d
+inline constexpr int64_t kWaitMsMax = 60'000;
 inline constexpr uint32_t kResponseBytesMax = 16 << 20;
 inline constexpr Token kTokenMax = (Token{1} << 53) - 1;
 
@@ -23,6 +24,8 @@ struct RequestDefaults {
   int64_t lease_ms = 30'000;
   int64_t retention_ms = 86'400'000;
   uint32_t response_bytes_max = 1 << 20;
+  uint32_t steps_max = 16;
+  uint32_t step_bytes_max = 4096;
 };
 
 // Null, or what is wrong with the request and what to do about it.

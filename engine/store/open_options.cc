@@ -1,10 +1,12 @@
 #include "store/open_options.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <string>
 
 #include "log/record.h"
+#include "log/steps.h"
 #include "store/limits.h"
 
 namespace idem::engine {
@@ -39,6 +41,10 @@ absl::Status ValidateSizes(const Options& options) {
   absl::Status status =
       Within("memory_limit_bytes", options.memory_limit_bytes, 16 << 20, uint64_t{1} << 46);
   status.Update(Within("max_response_bytes", options.max_response_bytes, 0, kResponseBytesMax));
+  status.Update(Within("max_steps", options.max_steps, 0, kStepsMax));
+  status.Update(Within("max_step_bytes", options.max_step_bytes, 0, kStepBytesMax));
+  status.Update(Within("max_key_waiters", options.max_key_waiters, 0, 1'000'000));
+  status.Update(Within("max_waiters", options.max_waiters, 0, 1'000'000));
   status.Update(Within("stripes", options.stripes, 1, 1024));
   status.Update(Within("segment_bytes", options.segment_bytes, 64 << 10, uint64_t{1} << 30));
   status.Update(Within("backlog_bytes", options.backlog_bytes, 64 << 10, uint64_t{1} << 30));
@@ -46,11 +52,14 @@ absl::Status ValidateSizes(const Options& options) {
     status.Update(absl::InvalidArgumentError("stripes must be a power of two"));
   }
   // A record with its batch header and padding, twice, so that one fits whatever stands before it.
-  const uint64_t largest = MaxRecordBytes(kKeyBytesMax, options.max_response_bytes) + (16 << 10);
+  const size_t value_bytes = std::max<size_t>(
+      options.max_response_bytes, PackedStepBytes(options.max_steps, options.max_step_bytes));
+  const uint64_t largest = MaxRecordBytes(kKeyBytesMax, value_bytes) + (16 << 10);
   if (options.segment_bytes < 2 * largest || options.backlog_bytes < 2 * largest) {
     status.Update(absl::InvalidArgumentError(
         "segment_bytes and backlog_bytes must be at least " + std::to_string(2 * largest) +
-        " to hold responses of max_response_bytes; raise them or lower it"));
+        " to hold responses of max_response_bytes and steps of max_step_bytes; raise them or "
+        "lower these"));
   }
   return status;
 }

@@ -2,7 +2,7 @@
 
 namespace idem::engine {
 
-absl::Status StatusOf(const Reply& reply) {
+absl::Status StatusOf(const Reply& reply, Op op) {
   switch (reply.outcome) {
     case Outcome::kInvalid:
       return absl::InvalidArgumentError(reply.error);
@@ -22,9 +22,13 @@ absl::Status StatusOf(const Reply& reply) {
     case Outcome::kUnknownKey:
       return absl::NotFoundError("the key is unknown: forgotten, released, or its time is over");
     case Outcome::kConflict:
-      return absl::AbortedError("already settled in another way; the first settlement stands");
+      return absl::AbortedError(
+          op == Op::kStep ? "already settled, or the step was made with other data, which stands"
+                          : "already settled in another way; the first settlement stands");
     case Outcome::kRefused:
-      return absl::FailedPreconditionError("the claim is in progress; use force");
+      return absl::FailedPreconditionError(op == Op::kRelease
+                                               ? "the claim has steps; FailRetry keeps them"
+                                               : "the claim is in progress; use force");
     default:
       return absl::OkStatus();
   }

@@ -10,7 +10,8 @@
 namespace idem::engine {
 
 // What every call may answer beside its own outcomes; OK for those.
-absl::Status StatusOf(const Reply& reply);
+// `op` is what was asked.
+absl::Status StatusOf(const Reply& reply, Op op = Op::kBegin);
 
 }  // namespace idem::engine
 

@@ -41,7 +41,17 @@ Request BeginRequest(std::string_view key, const Fingerprint& fingerprint,
   request.owner = options.owner;
   request.hold = options.hold;
   request.issued_unix_ms = options.issued_unix_ms;
+  request.wait_ms = options.wait_ms;
   request.nowait = options.nowait;
+  return request;
+}
+
+Request ForgetRequest(std::string_view key, bool force) {
+  Request request;
+  request.op = Op::kRemove;
+  request.kind = Kind::kRecord;
+  request.key = key;
+  request.force = force;
   return request;
 }
 
@@ -61,7 +71,8 @@ absl::StatusOr<Answer> Store::Begin(std::string_view key, const Fingerprint& fin
                                     const BeginOptions& options) {
   Reply reply;
   const Request request = BeginRequest(key, fingerprint, options);
-  const absl::Status called = core_->Call({&request, 1}, {&reply, 1});
+  const absl::Status called = request.wait_ms == 0 ? core_->Call({&request, 1}, {&reply, 1})
+                                                   : core_->CallAndWait(request, reply);
   return called.ok() ? AnswerOf(key, reply) : called;
 }
 
@@ -86,7 +97,7 @@ void Store::BeginMany(std::span<const BeginCall> calls, std::span<absl::StatusOr
 absl::StatusOr<Answer> Store::AnswerOf(std::string_view key, Reply& reply) {
   switch (reply.outcome) {
     case Outcome::kClaimed:
-      return Claim(this, key, reply.token, reply.attempt, reply.lease_ms);
+      return Claim(this, key, reply);
     case Outcome::kReplay: {
       // Made where it is returned: its response is copied once.
       absl::StatusOr<Answer> answer(absl::in_place, std::in_place_type<Replay>);
@@ -104,12 +115,12 @@ absl::StatusOr<Answer> Store::AnswerOf(std::string_view key, Reply& reply) {
   }
 }
 
-Claim Store::Attach(std::string_view key, Token token) { return Claim(this, key, token, 0, 0); }
+Claim Store::Attach(std::string_view key, Token token) { return Claim(this, key, token); }
 
 absl::Status Store::Settle(const Request& request) {
   Reply reply;
   const absl::Status called = core_->Call({&request, 1}, {&reply, 1});
-  return called.ok() ? engine::StatusOf(reply) : called;
+  return called.ok() ? engine::StatusOf(reply, request.op) : called;
 }
 
 // kAborted: the claim has not finished. What has its token has its fingerprint, too.
@@ -132,11 +143,12 @@ absl::StatusOr<Replay> Store::FinishOf(const Claim& claim) {
 }
 
 absl::Status Store::Forget(std::string_view key, bool force) {
-  Request request;
-  request.op = Op::kRemove;
-  request.kind = Kind::kRecord;
-  request.key = key;
-  request.force = force;
+  return Settle(ForgetRequest(key, force));
+}
+
+absl::Status Store::ForgetBody(std::string_view key, bool force) {
+  Request request = ForgetRequest(key, force);
+  request.body = true;
   return Settle(request);
 }
 
@@ -156,6 +168,13 @@ absl::StatusOr<Fingerprint> Store::FingerprintOfDigest(std::string_view digest) 
 size_t Store::Execute(std::span<const Request> requests, std::span<Reply> replies, CommitBy by) {
   return core_->Execute(requests, replies, by);
 }
+
+Store::Waiting Store::ExecuteOrWait(const Request& request, Reply& reply, WaitId& id,
+                                    const WaitListener& told, CommitBy by) {
+  return core_->ExecuteOrWait(request, reply, id, told, by);
+}
+
+bool Store::ForgetWaiter(WaitId id) { return core_->ForgetWaiter(id); }
 
 bool Store::Transact(std::span<const Request> requests, std::span<Reply> replies, CommitBy by) {
   return core_->Transact(requests, replies, by);

@@ -26,6 +26,12 @@ Outcome OutcomeOf(Log::Room room) {
 
 }  // namespace
 
+void Call::MakeRoomForSteps() {
+  if (!ChangesSteps(*request)) return;
+  body = BodyRef(Body::NewRoom(value_room));
+  steps_have_room = true;
+}
+
 Stripe::Stripe(const StripeShared* shared)
     : shared_(*shared),
       arena_(shared->pool),
@@ -98,6 +104,7 @@ void Stripe::PrepareLocked(Call& call, const Moment& moment, Pending& pending, R
   pending.key = &call.key;
   pending.place = call.place;
   pending.old_ref = ref;
+  pending.finishes = FinishesClaim(request.op);
   pending.change = Transition(entry, request, now, pending.next, reply);
   if (pending.change != Change::kNone) TakeLocked(call, now, entry.token, pending, reply);
 }
@@ -116,6 +123,7 @@ void Stripe::TakeLocked(Call& call, const Moment& moment, Token old_token, Pendi
     next.token = old_token;
     return;
   }
+  if (pending.change == Change::kInstallSteps && !PutStepsLocked(call, pending, reply)) return;
   pending.needs_room = next.value.size() > call.value_room;
   if (pending.needs_room) {
     call.value_room = next.value.size();
@@ -134,11 +142,33 @@ void Stripe::TakeLocked(Call& call, const Moment& moment, Token old_token, Pendi
   }
 }
 
+// Into a body of just their size, made before the lock for what was to be expected. False: it has
+// another size; or there is no memory.
+bool Stripe::PutStepsLocked(Call& call, Pending& pending, Reply& reply) {
+  Image& next = pending.next;
+  const size_t bytes = StepBytesAfter(next, *call.request);
+  const bool has_room = call.steps_have_room && call.value_room == bytes;
+  const bool grows = bytes > next.value.size();
+  if (!has_room) {
+    pending.needs_room = true;
+    call.value_room = bytes;
+    pending.change = Refuse(Outcome::kUnavailable, reply);
+  } else if (call.body.get() == nullptr || (grows && bytes > shared_.memory->left())) {
+    pending.change = Refuse(Outcome::kOutOfMemory, reply);
+  } else {
+    WriteStepsAfter(next, *call.request, call.body.get()->room());
+    next.value_body = nullptr;
+    next.value = call.body.get()->bytes();
+    return true;
+  }
+  return false;
+}
+
 // A long value stands in the body that was made for it before the lock. Whoever finishes a claim
 // never fails for memory: its response is dropped, and what is left fits where the claim stands.
 bool Stripe::TakeMemoryLocked(const Call& call, const Moment& moment, Pending& pending) {
   Image& next = pending.next;
-  const bool finishes = FinishesClaim(call.request->op);
+  const bool finishes = pending.finishes;
   const bool new_value = next.value_body == nullptr;  // the old entry's stands in one already
   if (new_value && next.value.size() > kInlineValueBytesMax) {
     next.value_body = call.body.get();

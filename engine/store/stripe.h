@@ -71,6 +71,10 @@ struct Call {
   BodyRef body;                          // of request->value, if that does not fit into an entry
   Log::Room room = Log::Room::kGranted;  // what the log said about a record for it
   size_t value_room = 0;                 // .. with a value of this size
+  bool steps_have_room = false;          // `body` is room for steps that take just this size
+
+  // Makes room for the steps that the entry will have, if the request changes any.
+  void MakeRoomForSteps();
 };
 
 class alignas(64) Stripe {
@@ -81,8 +85,9 @@ class alignas(64) Stripe {
   Stripe& operator=(const Stripe&) = delete;
 
   // False: nothing was done, because the record would be larger than the room that the log gave
-  // (the deadline of a register with a large value is set). call.value_room says how much it takes;
-  // try again with that.
+  // (the deadline of a register with a large value is set, or a claim with many steps is taken
+  // over), or because its steps need room. call.value_room says how much it takes; try again with
+  // that.
   bool Execute(Call& call, const Moment& moment, Reply& reply) IDEM_EXCLUDES(mutex_);
 
   // Has the memory fetched that Execute and Apply look at first: the line of the table; then, when
@@ -128,7 +133,8 @@ class alignas(64) Stripe {
     Ref new_ref = 0;          // equal to old_ref: written in place
     Image next;               // on kRemove: key and token
     uint16_t mark = 0;        // where the wheel waits for it
-    bool needs_room = false;  // call.value_room, which was raised: nothing was decided
+    bool needs_room = false;  // call.value_room, which was set: nothing was decided
+    bool finishes = false;    // the request may finish a claim
   };
   // Decides, and takes what the change needs. The reply is complete but for the LSN of a change.
   void PrepareLocked(Call& call, const Moment& moment, Pending& pending, Reply& reply)
@@ -144,6 +150,7 @@ class alignas(64) Stripe {
   Moment MomentLocked(const Moment& moment) IDEM_REQUIRES(mutex_);
   void TakeLocked(Call& call, const Moment& moment, Token old_token, Pending& pending, Reply& reply)
       IDEM_REQUIRES(mutex_);
+  bool PutStepsLocked(Call& call, Pending& pending, Reply& reply) IDEM_REQUIRES(mutex_);
   bool TakeMemoryLocked(const Call& call, const Moment& moment, Pending& pending)
       IDEM_REQUIRES(mutex_);
   bool TakeBlockLocked(Pending& pending) IDEM_REQUIRES(mutex_);

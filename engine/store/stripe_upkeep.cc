@@ -163,6 +163,7 @@ uint64_t Stripe::CopyFrom(uint64_t from, size_t count, const Moment& moment, std
 
 uint64_t Stripe::AddTo(SnapshotWriter& snapshot, uint64_t from, size_t count) {
   MutexLock lock(mutex_);
+  snapshot.Misses(removal_lsn_);
   table_.VisitFrom(from, count,
                    [&](Ref ref) IDEM_NO_ANALYSIS { PrefetchEntryLines(arena_.At(ref)); });
   return table_.VisitFrom(from, count, [&](Ref ref) IDEM_NO_ANALYSIS {
@@ -229,7 +230,7 @@ void Stripe::CountReplyLocked(const Pending& pending, const Reply& reply) {
       ++counts_.refused_for_disk;
       break;
     case Outcome::kOk:
-      if (!reply.changed || !pending.next.finished()) break;
+      if (!reply.changed || !pending.finishes || !pending.next.finished()) break;
       ++counts_.finishes;
       if (pending.next.value_omitted) ++counts_.responses_omitted;
       break;

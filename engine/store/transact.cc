@@ -74,8 +74,10 @@ bool Core::Transact(std::span<const Request> requests, std::span<Reply> replies,
     if (room == Log::Room::kGranted) log_->Release(bytes);
     if (!NeedsRoom(transaction)) break;
     transaction.pending = {};
+    for (size_t i = 0; i < transaction.size; ++i) transaction.calls[i].MakeRoomForSteps();
     for (Reply& reply : replies) reply = Reply{};
   }
+  ServeAfter(requests, replies);
   if (by == Store::CommitBy::kStore) log_->RequestCommit();
   return true;
 }

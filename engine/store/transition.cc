@@ -4,7 +4,6 @@
 #include <limits>
 
 #include "base/check.h"
-#include "base/seeded_bug.h"
 
 namespace idem::engine {
 namespace {
@@ -53,7 +52,10 @@ Change Claim(const Image& entry, const Request& request, const Moment& moment, I
   next.since_ms = moment.now_ms;
   next.until_ms = moment.now_ms + lease_ms;
   next.retention_ms = request.retention_ms.value_or(moment.defaults->retention_ms);
+  next.value = entry.value;  // the steps made so far
+  next.value_body = entry.value_body;
   SetUnfinishedDeadline(next);
+  GiveValue(next, reply);
   reply.attempt = next.attempt;
   reply.lease_ms = lease_ms;
   reply.state = State::kInProgress;
@@ -80,6 +82,7 @@ Change Reclaim(const Image& entry, const Request& request, const Moment& moment,
   next.until_ms = std::max(entry.until_ms, moment.now_ms + lease_ms);
   next.retention_ms = std::max(entry.retention_ms, retention_ms);
   SetUnfinishedDeadline(next);
+  GiveValue(next, reply);
   reply.outcome = Outcome::kClaimed;
   reply.attempt = next.attempt;
   reply.lease_ms = next.until_ms - moment.now_ms;
@@ -91,6 +94,8 @@ Change Busy(const Image& entry, const Moment& moment, Busy::Reason reason, int64
   reply.busy_reason = reason;
   reply.attempt = entry.attempt;
   reply.retry_after_ms = std::max<int64_t>(0, until_ms - moment.now_ms);
+  reply.ttl_ms = entry.deadline_ms == 0 ? -1 : entry.deadline_ms - moment.now_ms;
+  reply.deadline_ms = entry.deadline_ms;
   return Answer(reply, Outcome::kBusy);
 }
 
@@ -123,6 +128,23 @@ Change Begin(const Image& entry, const Request& request, const Moment& moment, I
   return Claim(entry, request, moment, next, reply);
 }
 
+// What BEGIN would be told, without a claim: a lease or a pause that is over is still waited for,
+// as somebody may begin.
+Change Await(const Image& entry, const Request& request, const Moment& moment, Reply& reply) {
+  if (entry.absent()) return Answer(reply, Outcome::kAbsent);
+  if (entry.fingerprint != request.fingerprint) return Answer(reply, Outcome::kMismatch);
+  if (entry.finished()) {
+    Describe(entry, moment, /*with_value=*/true, reply);
+    return Answer(reply, Outcome::kReplay);
+  }
+  if (entry.state == State::kFailedRetry) {
+    return Busy(entry, moment, Busy::Reason::kBackoff, entry.until_ms, reply);
+  }
+  const bool held = entry.hold && !LeaseRuns(entry, moment);
+  return Busy(entry, moment, held ? Busy::Reason::kHeld : Busy::Reason::kRunning,
+              LeaseEndMs(entry, moment), reply);
+}
+
 void Finish(const Image& entry, const Request& request, State state, const Moment& moment,
             Image& next) {
   next = entry;
@@ -133,6 +155,7 @@ void Finish(const Image& entry, const Request& request, State state, const Momen
   next.since_ms = moment.now_ms;
   next.until_ms = 0;
   next.deadline_ms = moment.now_ms + entry.retention_ms;
+  next.value_body = nullptr;  // the steps have served
   if (request.value.size() > moment.response_bytes_max) {
     OmitValue(request.value, *moment.secret, next);
   } else {
@@ -194,13 +217,15 @@ Change Extend(const Image& entry, const Request& request, const Moment& moment, 
   return next.until_ms == entry.until_ms ? Change::kNone : Change::kInstall;
 }
 
+// Who made a step did something: FAIL RETRY keeps it for the next attempt.
 Change Release(const Image& entry, Reply& reply) {
   if (entry.state != State::kInProgress) return Answer(reply, Outcome::kConflict);
+  if (!entry.value.empty()) return Answer(reply, Outcome::kRefused);
   reply.state = State::kAbsent;
   return Change::kRemove;
 }
 
-// COMPLETE, FAIL, EXTEND, RELEASE: the token decides, never the clock.
+// COMPLETE, FAIL, EXTEND, STEP, RELEASE: the token decides, never the clock.
 Change Settle(const Image& entry, const Request& request, const Moment& moment, Image& next,
               Reply& reply) {
   if (entry.absent()) return Answer(reply, Outcome::kUnknownKey);
@@ -213,6 +238,8 @@ Change Settle(const Image& entry, const Request& request, const Moment& moment, 
                            : FailRetry(entry, request, moment, next, reply);
     case Op::kExtend:
       return Extend(entry, request, moment, next, reply);
+    case Op::kStep:
+      return MakeStep(entry, request, moment, next, reply);
     default:
       return Release(entry, reply);
   }
@@ -236,10 +263,12 @@ Change Resolve(const Image& entry, const Request& request, const Moment& moment,
   return Change::kInstallNewToken;
 }
 
-Change Forget(const Image& entry, const Request& request, Reply& reply) {
+Change Forget(const Image& entry, const Request& request, const Moment& moment, Image& next,
+              Reply& reply) {
   if (entry.state == State::kInProgress && !request.force) {
     return Answer(reply, Outcome::kRefused);
   }
+  if (request.body) return ForgetBody(entry, request, moment, next, reply);
   reply.state = State::kAbsent;
   return Change::kRemove;
 }
@@ -251,7 +280,8 @@ Kind WantedKind(const Request& request) {
   if (IsRegisterOp(request.op)) return Kind::kRegister;
   if (request.op == Op::kSeen) return Kind::kSeen;
   if (request.op == Op::kSeq) return Kind::kSequence;
-  return request.op == Op::kRemove || request.op == Op::kGet ? request.kind : Kind::kRecord;
+  if (request.op == Op::kGet) return request.kind;
+  return request.op == Op::kRemove && !request.body ? request.kind : Kind::kRecord;
 }
 
 Change Get(const Image& entry, const Request& request, const Moment& moment, Reply& reply) {
@@ -269,9 +299,12 @@ Change Decide(const Image& entry, const Request& request, const Moment& moment, 
   switch (request.op) {
     case Op::kBegin:
       return Begin(entry, request, moment, next, reply);
+    case Op::kAwait:
+      return Await(entry, request, moment, reply);
     case Op::kComplete:
     case Op::kFail:
     case Op::kExtend:
+    case Op::kStep:
     case Op::kRelease:
       return Settle(entry, request, moment, next, reply);
     case Op::kResolve:
@@ -280,7 +313,7 @@ Change Decide(const Image& entry, const Request& request, const Moment& moment, 
       return Get(entry, request, moment, reply);
     case Op::kRemove:
       if (entry.absent()) return Answer(reply, Outcome::kAbsent);
-      if (entry.kind == Kind::kRecord) return Forget(entry, request, reply);
+      if (entry.kind == Kind::kRecord) return Forget(entry, request, moment, next, reply);
       if (entry.kind != Kind::kRegister) return Change::kRemove;
       return RegisterTransition(entry, request, moment, next, reply);
     case Op::kPut:
@@ -295,44 +328,6 @@ Change Decide(const Image& entry, const Request& request, const Moment& moment, 
 }
 
 }  // namespace
-
-int64_t LeaseEndMs(const Image& entry, const Moment& moment) {
-  // Store time stands still while closed: the last claim before the open can have its very moment.
-  const bool made_before_open = entry.since_ms <= moment.opened_ms && !IDEM_BUG(no_restart_grace);
-  return made_before_open ? std::max(entry.until_ms, moment.grace_end_ms) : entry.until_ms;
-}
-
-void OmitValue(std::string_view value, const HashSecret& secret, Image& image) {
-  image.value = {};
-  image.value_body = nullptr;
-  image.value_omitted = true;
-  image.omitted_bytes = value.size();
-  image.omitted_checksum = KeyedHash64(secret, value);
-}
-
-void Describe(const Image& entry, const Moment& moment, bool with_value, Reply& reply) {
-  reply.code = entry.code;
-  reply.held = entry.hold;
-  reply.has_owner = entry.has_owner;
-  reply.attempt = entry.attempt;
-  reply.fingerprint = entry.fingerprint;
-  reply.value_omitted = entry.value_omitted;
-  reply.value_bytes = entry.value_omitted ? entry.omitted_bytes : entry.value.size();
-  reply.ttl_ms = entry.deadline_ms == 0 ? -1 : entry.deadline_ms - moment.now_ms;
-  reply.deadline_ms = entry.deadline_ms;
-  reply.epoch = entry.sequence.epoch;
-  reply.seq = entry.sequence.next;
-  if (entry.state == State::kInProgress) {
-    reply.lease_ms = std::max<int64_t>(0, LeaseEndMs(entry, moment) - moment.now_ms);
-    reply.orphaned = !LeaseRuns(entry, moment);
-  }
-  if (!with_value) return;
-  if (entry.value_body != nullptr) {
-    reply.response.Share(entry.value_body);
-  } else {
-    reply.response.Copy(entry.value);
-  }
-}
 
 Change Transition(const Image& entry, const Request& request, const Moment& moment, Image& next,
                   Reply& reply) {

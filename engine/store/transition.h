@@ -8,12 +8,13 @@
 //                FAIL RETRY ▼   ▲ BEGIN, after its pause                       ▼
 //                     failed (retry)                                        absent
 //
-// Pure: no lock, no clock, no log, no random number. Thread-safe. Registers, the plain values, are
-// decided here too (register_transition.cc), and so are seen ids and sequences
-// (dedup_transition.cc).
+// Pure: no lock, no clock, no log, no random number. Thread-safe. Steps are decided here too
+// (step_transition.cc), registers, the plain values (register_transition.cc), and seen ids and
+// sequences (dedup_transition.cc).
 #ifndef IDEM_STORE_TRANSITION_H_
 #define IDEM_STORE_TRANSITION_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 
@@ -43,6 +44,7 @@ enum class Change : uint8_t {
   kNone,
   kInstall,          // `next` replaces the entry
   kInstallNewToken,  // the same, after the caller has put a fresh token into `next` and the reply
+  kInstallSteps,     // the same, after the caller has put the changed steps into `next` (below)
   kRemove,           // the entry goes
 };
 
@@ -51,6 +53,15 @@ enum class Change : uint8_t {
 // `request`. Fills everything of `reply` (which must be fresh) but its lsn.
 Change Transition(const Image& entry, const Request& request, const Moment& moment, Image& next,
                   Reply& reply);
+
+// On kInstallSteps: what the steps of `next`, which are still those of the entry, become by
+// `request`; `to` has room for StepBytesAfter.
+size_t StepBytesAfter(const Image& next, const Request& request);
+void WriteStepsAfter(const Image& next, const Request& request, char* to);
+// Whether the request may end so.
+inline bool ChangesSteps(const Request& request) {
+  return request.op == Op::kStep || (request.op == Op::kRemove && request.body);
+}
 
 // The end of the claim's lease as this open sees it: restart grace included.
 int64_t LeaseEndMs(const Image& entry, const Moment& moment);
@@ -68,13 +79,21 @@ inline void Renew(Reply& reply) {
 
 // --- shared by the parts of the table ---
 
+// kStep by the current token.
+Change MakeStep(const Image& entry, const Request& request, const Moment& moment, Image& next,
+                Reply& reply);
+// kRemove of a record's body alone: its response, or the data of its steps.
+Change ForgetBody(const Image& entry, const Request& request, const Moment& moment, Image& next,
+                  Reply& reply);
 Change RegisterTransition(const Image& entry, const Request& request, const Moment& moment,
                           Image& next, Reply& reply);
 Change DedupTransition(const Image& entry, const Request& request, const Moment& moment,
                        Image& next, Reply& reply);
 // Drops the response and keeps the fact: its size and its checksum.
 void OmitValue(std::string_view value, const HashSecret& secret, Image& image);
-// Fills the reply with what the entry is; with its value if `with_value`.
+// Gives the reply the entry's value, which is a response, a register's value or steps.
+void GiveValue(const Image& entry, Reply& reply);
+// Fills the reply with what the entry is; with its value if `with_value`. Steps always.
 void Describe(const Image& entry, const Moment& moment, bool with_value, Reply& reply);
 inline Change Answer(Reply& reply, Outcome outcome) {
   reply.outcome = outcome;

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "idem/steps.h"
 
 namespace idem::engine {
 namespace {
@@ -16,6 +17,15 @@ class JsonLine {
   }
   void TimeIfSet(std::string_view name, int64_t ms) {
     NumberIfSet(name, static_cast<uint64_t>(ms));
+  }
+  // An array of [name, bytes of the data], or with the data itself.
+  void Steps(std::string_view packed, bool with_data) {
+    std::string array;
+    for (const Step& step : UnpackSteps(packed)) {
+      absl::StrAppend(&array, array.empty() ? "[[" : ",[", JsonString(step.name), ",",
+                      with_data ? JsonString(step.data) : absl::StrCat(step.data.size()), "]");
+    }
+    Raw("steps", array + "]");
   }
   std::string Finish() { return std::move(text_) + "}"; }
 
@@ -123,6 +133,12 @@ std::string RecordJson(const Image& image, const RecordPlace& place, bool with_v
     line.True("value_omitted");
     line.Number("value_bytes", image.omitted_bytes);
     line.Text("value_checksum", absl::StrFormat("%016x", image.omitted_checksum));
+    return line.Finish();
+  }
+  if (image.kind == Kind::kRecord && !image.finished()) {
+    if (!image.value.empty()) line.Steps(image.value, with_value);
+    line.Number("value_bytes", 0);
+    if (with_value) line.Text("value", "");
     return line.Finish();
   }
   line.Number("value_bytes", image.value.size());

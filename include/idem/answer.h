@@ -59,8 +59,8 @@ class Response {
 struct Replay {
   State state = State::kCompleted;  // kCompleted or kFailedFinal
   uint16_t code = 0;                // what the finisher gave as CODE
-  // True: the response was larger than the store keeps; only its size is known. The work *was*
-  // done: do not do it again.
+  // True: the response was larger than the store keeps, or was forgotten (Store::ForgetBody); only
+  // its size is known. The work *was* done: do not do it again.
   bool response_omitted = false;
   uint64_t response_bytes = 0;
   int64_t age_ms = 0;  // since the finish

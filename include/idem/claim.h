@@ -7,13 +7,16 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "idem/answer.h"
+#include "idem/steps.h"
 
 namespace idem {
 
 class Store;
+struct Reply;
 
 struct FinishOptions {
   uint16_t code = 0;  // told with every replay, e.g. an HTTP status
@@ -27,7 +30,8 @@ struct FinishOptions {
 // Settling calls return when their effect is as durable as the store's mode promises. Their errors:
 //   kFailedPrecondition  fenced: the key has a newer token; this claim's work no longer counts
 //   kNotFound            the key is unknown: forgotten, released, or its retention is over
-//   kAborted             already settled in another way; the first settlement stands
+//   kAborted             already settled in another way, or the step was made with other data; what
+//                        was first stands
 //   kInvalidArgument     a limit was exceeded (the message says which); nothing changed
 //   kResourceExhausted   no space for the log; nothing changed, try again
 //   kDataLoss            the log failed: whether it took effect is unknown until the next open
@@ -44,7 +48,8 @@ class [[nodiscard]] Claim {
         key_(std::move(other.key_)),
         token_(other.token_),
         attempt_(other.attempt_),
-        lease_ms_(other.lease_ms_) {}
+        lease_ms_(other.lease_ms_),
+        steps_(std::move(other.steps_)) {}
   Claim& operator=(Claim&&) noexcept = default;
   ~Claim() = default;
 
@@ -57,13 +62,20 @@ class [[nodiscard]] Claim {
   absl::Status FailRetry(int64_t after_ms = 0);
   // The lease ends no earlier than `lease_ms` from now. Never shortens it.
   absl::Status Extend(int64_t lease_ms);
-  // Nothing was done: forget the claim.
+  // A checkpoint: this much is done, and whoever claims the key next is told so, with `data`. A
+  // name of 1 .. 255 bytes; Options::max_steps and max_step_bytes bound what one key may have.
+  absl::Status Step(std::string_view name, std::string_view data = {});
+  // Nothing was done: forget the claim. kFailedPrecondition, too, if there are steps: FailRetry
+  // keeps them.
   absl::Status Release();
 
   const std::string& key() const { return key_; }
   Token token() const { return token_; }
   uint32_t attempt() const { return attempt_; }   // 1 for the first claim of a key; 0 if attached
   int64_t lease_ms() const { return lease_ms_; }  // as granted; 0 if attached
+  // Those that were there when Begin answered, in the order in which they were made; none if
+  // attached. They view this claim.
+  std::vector<idem::Step> steps() const { return UnpackSteps(steps_.bytes()); }
 
   // Lets go of the claim without settling it; a later Store::Attach(key, token) continues.
   Token Detach() && {
@@ -73,14 +85,16 @@ class [[nodiscard]] Claim {
 
  private:
   friend class Store;
-  Claim(Store* store, std::string_view key, Token token, uint32_t attempt, int64_t lease_ms)
-      : store_(store), key_(key), token_(token), attempt_(attempt), lease_ms_(lease_ms) {}
+  Claim(Store* store, std::string_view key, Reply& reply);
+  Claim(Store* store, std::string_view key, Token token)
+      : store_(store), key_(key), token_(token) {}
 
   Store* store_;
   std::string key_;
   Token token_;
-  uint32_t attempt_;
-  int64_t lease_ms_;
+  uint32_t attempt_ = 0;
+  int64_t lease_ms_ = 0;
+  Response steps_;
 };
 
 }  // namespace idem

@@ -48,6 +48,14 @@ struct Options {
   // A longer response is dropped and the fact kept; a longer register value is refused.
   // 0 .. 16 MiB.
   uint32_t max_response_bytes = 1 << 20;
+  // Of one claim; a further one is refused. 0 .. 255, and 0 .. 65,535 for their names and data
+  // together.
+  uint32_t max_steps = 16;
+  uint32_t max_step_bytes = 4096;
+  // Who wait for one key, and for all of them (BeginOptions::wait_ms); whoever comes beyond is told
+  // Busy at once. 0 .. 1,000,000. One takes up to about 2 KiB, which the limit does not count.
+  uint32_t max_key_waiters = 64;
+  uint32_t max_waiters = 10'000;
 
   // Independent locks, a power of two, 1 .. 1024. 64 keeps two to sixteen threads out of each
   // other's way; more cost about 20 KiB each.
@@ -73,6 +81,10 @@ struct BeginOptions {
   bool hold = false;
   // When the request was first issued (wall clock); see TooOld. 0: not known.
   int64_t issued_unix_ms = 0;
+  // Instead of Busy, waits up to so long for what becomes of the claim that runs: its finish is
+  // replayed; if it fails for retry, is released or its lease ends, one of those who wait gets the
+  // claim, the first that came. 0 .. 60,000; 0 waits for nobody. A held key is Busy at once.
+  int64_t wait_ms = 0;
   // Does not wait for the claim's own commit, only for what the answer saw. A crash soon after can
   // undo the claim: nobody has the key then, and this claim's finish is told kNotFound or fenced.
   // So only for work that may be done twice, or whose finish is what counts.

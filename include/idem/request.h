@@ -16,6 +16,7 @@
 
 #include "idem/answer.h"
 #include "idem/fingerprint.h"
+#include "idem/steps.h"
 
 namespace idem {
 
@@ -25,7 +26,9 @@ enum class Op : uint8_t {
   kComplete,  // token, value, code, retention_ms
   kFail,      // token, final: value, code, retention_ms; not final: after_ms
   kExtend,    // token, lease_ms
+  kStep,      // token, step, value (its data): a checkpoint for the next attempt
   kRelease,   // token
+  kAwait,     // fingerprint: what kBegin would be told, without a claim
   kResolve,   // resolution, value: an operator settles an orphaned or held claim
   // On registers.
   kPut,          // value, retention_ms (0: none), condition, keep_deadline, want_value
@@ -34,7 +37,7 @@ enum class Op : uint8_t {
   kSeen,  // retention_ms, refresh, cap_ms
   kSeq,   // epoch, seq, window, retention_ms (0: none)
   // On any; `kind` narrows it.
-  kRemove,  // record: Forget, with force; register: condition, want_value
+  kRemove,  // record: Forget, with force, body; register: condition, want_value
   kGet,     // want_value
 };
 
@@ -59,18 +62,21 @@ struct Request {
   Op op = Op::kGet;
   Kind kind = Kind::kAny;
   std::string_view key = {};    // 1 .. 1024 bytes
-  std::string_view value = {};  // a response, or a register's value
+  std::string_view value = {};  // a response, the data of a step, or a register's value
+  std::string_view step = {};   // its name: 1 .. 255 bytes
   Fingerprint fingerprint = {};
   Token token = 0;
   std::optional<int64_t> lease_ms = std::nullopt;
   std::optional<int64_t> retention_ms = std::nullopt;
   int64_t after_ms = 0;  // 0 .. 90 d
+  int64_t wait_ms = 0;   // kBegin, kAwait: 0 .. 60 s; for Store::ExecuteOrWait, else not read
   int64_t issued_unix_ms = 0;
   std::string_view owner = {};  // 0 .. 64 bytes
   uint16_t code = 0;
   bool hold = false;
   bool final = false;
   bool force = false;
+  bool body = false;  // drops only the response, or the data of the steps, and keeps the fact
   bool keep_deadline = false;
   // Reply::lsn covers only what the call saw, not what it changed; Transact takes no notice.
   bool nowait = false;
@@ -92,9 +98,9 @@ struct Request {
 enum class Outcome : uint8_t {
   // Answers.
   kOk,        // done, or it was already so
-  kClaimed,   // token, attempt, lease_ms
+  kClaimed,   // token, attempt, lease_ms, and the steps made before as the response
   kReplay,    // state, code, response, age_ms, ttl_ms
-  kBusy,      // busy_reason, retry_after_ms, attempt, age_ms
+  kBusy,      // busy_reason, retry_after_ms, attempt, age_ms, ttl_ms
   kMismatch,  // state
   kTooOld,
   kNew,         // kSeen, kSeq: for the first time
@@ -106,8 +112,9 @@ enum class Outcome : uint8_t {
   // Errors that depend on the entry. Nothing changed.
   kUnknownKey,
   kFenced,    // the token is not the current one
-  kConflict,  // settled in another way already
-  kRefused,   // kRemove of a claim that runs without force; kResolve of one that is not stuck
+  kConflict,  // settled in another way already, or the step was made with other data
+  kRefused,   // kRemove of a claim that runs without force; kResolve of one that is not stuck;
+              // kRelease of one that has steps
   kWrongKind,
   // Errors that do not. Nothing changed.
   kInvalid,      // `error` says which limit
@@ -140,6 +147,8 @@ struct Reply {
   Fingerprint fingerprint = {};
   // May be told when Store::committed() >= lsn.
   Lsn lsn = 0;
+  // A response or a value. kClaimed, and kGet of a record that is not finished: its steps, if it
+  // has any, for UnpackSteps.
   Response response = {};
   const char* error = "";  // kInvalid: what to do about it; a constant
 };

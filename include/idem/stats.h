@@ -82,6 +82,8 @@ struct Stats {
   uint64_t responses_omitted = 0;
   uint64_t refused_for_memory = 0;
   uint64_t refused_for_disk = 0;
+  uint64_t waiting = 0;        // now: who wait for a claim that runs
+  uint64_t waits_refused = 0;  // told Busy at once, because too many waited
   LogStats log;
 
   // Of every kind.

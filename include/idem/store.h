@@ -41,6 +41,9 @@ namespace engine {
 class Core;
 }
 
+// Who waits in a store. 0 is nobody.
+using WaitId = uint64_t;
+
 using Answer = std::variant<Claim, Replay, Busy, Mismatch, TooOld>;
 
 class Store {
@@ -64,9 +67,10 @@ class Store {
   absl::StatusOr<Answer> Begin(std::string_view key, const Fingerprint& fingerprint,
                                const BeginOptions& options = {});
 
-  // Begin for each of `calls`, in order, into the answer beside it; waits once for all of them. One
-  // key may stand there twice. Faster than one by one, because the misses of the cache overlap: 16
-  // replays take less than half the time in a store that is larger than the cache.
+  // Begin for each of `calls`, in order, into the answer beside it; waits once for all of them, and
+  // for no claim that runs: wait_ms is not read. One key may stand there twice. Faster than one by
+  // one, because the misses of the cache overlap: 16 replays take less than half the time in a
+  // store that is larger than the cache.
   void BeginMany(std::span<const BeginCall> calls, std::span<absl::StatusOr<Answer>> answers);
 
   // The claim of `key` under `token`, as a queue worker or another process was handed it. Nothing
@@ -75,6 +79,10 @@ class Store {
 
   // Drops a record that is not in progress. With `force` also one that is: its token is fenced.
   absl::Status Forget(std::string_view key, bool force = false);
+  // Drops what may be personal and keeps the fact: the response of a finish, of which size and
+  // checksum are kept (Replay::response_omitted); the data of the steps of an unfinished record,
+  // whose names are kept. One in progress only with `force`; its claim goes on.
+  absl::Status ForgetBody(std::string_view key, bool force = false);
 
   // Runs `work` once for `key`, or replays: what most callers want. While `work` runs its lease is
   // kept alive. If `work` returns bytes the claim is completed with them; if it returns an error
@@ -138,6 +146,23 @@ class Store {
   Lsn synced() const;
   // OK, or why the log has failed: replies above committed() are unknown for ever.
   absl::Status log_status() const;
+  // Execute for one kBegin or kAwait that has wait_ms: where the answer would be kBusy, running or
+  // backoff, the request is kept, owner and all, and made again when that may have changed: `told`
+  // is called once with the reply, at the latest when the time is over (kBusy). Until then
+  // ForgetWaiter takes it back. A store that is destroyed forgets its waiters.
+  //
+  // `told` is called on any thread, under a lock of the store: it must be short, and must not call
+  // the store but for committed() and log_status().
+  enum class Waiting : uint8_t {
+    kAnswered,     // `reply` is the answer; `told` is not called
+    kWaits,        // `id` names it
+    kBacklogFull,  // nothing was done; try again when committed() has moved
+  };
+  using WaitListener = std::function<void(Reply& reply)>;
+  Waiting ExecuteOrWait(const Request& request, Reply& reply, WaitId& id, const WaitListener& told,
+                        CommitBy by = CommitBy::kStore);
+  // After its return `told` is not running and is not called any more. False: it was called.
+  bool ForgetWaiter(WaitId id);
   // Called after committed() moved or the log failed, on any thread, holding no lock. It must be
   // short, and must not call the store but for committed() and log_status(). Returns an id.
   int AddCommitListener(std::function<void()> listener);

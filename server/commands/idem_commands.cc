@@ -55,12 +55,28 @@ void PlanBegin(const Call& call, Plan& plan) {
       request.retention_ms = options.Integer();
     } else if (options.Is("OWNER")) {
       request.owner = options.Value();
+    } else if (options.Is("WAIT")) {
+      request.wait_ms = options.Integer(0);
     } else if (options.Is("HOLD")) {
       request.hold = true;
     } else if (options.Is("ISSUED")) {
       request.issued_unix_ms = options.Integer(1);
     } else if (options.Is("NOWAIT")) {
       request.nowait = true;
+    } else {
+      options.Unknown();
+    }
+  }
+}
+
+// IDEM.WAIT key ms [FP digest | BODY bytes]
+void PlanWait(const Call& call, Plan& plan) {
+  Request& request = AskRecord(Op::kAwait, call, plan);
+  request.wait_ms = IntegerArgument(call, 2, "time to wait", 0, kMaxInteger, plan.error());
+  OptionReader options(call, 3, plan.error());
+  while (options.Next()) {
+    if (options.Is("FP") || options.Is("BODY")) {
+      SetFingerprint(options, call, request, plan);
     } else {
       options.Unknown();
     }
@@ -116,6 +132,15 @@ void PlanExtend(const Call& call, Plan& plan) {
                                      kMaxInteger, plan.error());
 }
 
+// IDEM.STEP key token name [data]
+void PlanStep(const Call& call, Plan& plan) {
+  Request& request = AskWithToken(Op::kStep, call, plan);
+  request.step = call.args[3];
+  if (call.args.size() > 4) request.value = call.args[4];
+  OptionReader options(call, 5, plan.error());
+  if (options.Next()) options.Unknown();
+}
+
 void PlanRelease(const Call& call, Plan& plan) { AskWithToken(Op::kRelease, call, plan); }
 
 void PlanGet(const Call& call, Plan& plan) { AskRecord(Op::kGet, call, plan); }
@@ -126,6 +151,8 @@ void PlanForget(const Call& call, Plan& plan) {
   while (options.Next()) {
     if (options.Is("FORCE")) {
       request.force = true;
+    } else if (options.Is("BODY")) {
+      request.body = true;
     } else {
       options.Unknown();
     }
@@ -153,9 +180,12 @@ constexpr uint32_t kRecords = kFast | kNoMulti;  // a Transaction changes plain 
 constexpr Command kCommands[] = {
     {"idem.begin", -2, kRecords | kWrite | kDenyOom, kFirst, PlanBegin, AnswerBegin, nullptr,
      "idem", "0.1.0",
-     "key [FP digest | BODY bytes] [LEASE milliseconds] [TTL milliseconds] [OWNER nonce] [HOLD] "
-     "[ISSUED unix-time-milliseconds] [NOWAIT]",
+     "key [FP digest | BODY bytes] [LEASE milliseconds] [TTL milliseconds] [OWNER nonce] [WAIT "
+     "milliseconds] [HOLD] [ISSUED unix-time-milliseconds] [NOWAIT]",
      "Asks to run the request of this key: claims it, or tells what became of it"},
+    {"idem.wait", -3, kNoMulti | kReadOnly, kFirst, PlanWait, AnswerWait, nullptr, "idem", "0.1.0",
+     "key milliseconds [FP digest | BODY bytes]",
+     "Waits until the request of this key is finished, and does not claim it"},
     {"idem.complete", -4, kRecords | kWrite, kFirst, PlanComplete, AnswerOk, nullptr, "idem",
      "0.1.0", "key token response [CODE number] [TTL milliseconds] [NOWAIT]",
      "Settles a claim: the request took effect, and this response answers its retries"},
@@ -165,12 +195,15 @@ constexpr Command kCommands[] = {
      "Settles a claim as failed, for a later attempt or for good"},
     {"idem.extend", 4, kRecords | kWrite, kFirst, PlanExtend, AnswerOk, nullptr, "idem", "0.1.0",
      "key token milliseconds", "Keeps a claim for at least this long from now"},
+    {"idem.step", -4, kRecords | kWrite, kFirst, PlanStep, AnswerOk, nullptr, "idem", "0.1.0",
+     "key token name [data]", "Makes a checkpoint of which the next attempt is told"},
     {"idem.release", 3, kRecords | kWrite, kFirst, PlanRelease, AnswerOk, nullptr, "idem", "0.1.0",
      "key token", "Gives a claim back of which nothing was done"},
     {"idem.get", 2, kRecords | kReadOnly, kFirst, PlanGet, AnswerGet, nullptr, "idem", "0.1.0",
      "key", "Describes the record of a key"},
     {"idem.forget", -2, kRecords | kWrite, kFirst, PlanForget, AnswerOk, nullptr, "idem", "0.1.0",
-     "key [FORCE]", "Drops a record; with FORCE also one whose claim is not settled"},
+     "key [BODY] [FORCE]",
+     "Drops a record, or with BODY its response alone; with FORCE also of a claim not settled"},
     {"idem.resolve", -3, kRecords | kWrite | kAdmin, kFirst, PlanResolve, AnswerOk, nullptr, "idem",
      "0.1.0", "key <COMPLETE response | FAIL response | RETRY>",
      "Settles a claim whose lease is over in its owner's place"},

@@ -50,7 +50,7 @@ void Server(const Facts& facts, std::string& text) {
 void Clients(const Facts& facts, std::string& text) {
   Line(text, "connected_clients", facts.server.clients.load(std::memory_order_relaxed));
   Line(text, "maxclients", facts.server.options.maxclients.get());
-  Line(text, "blocked_clients", 0);
+  Line(text, "blocked_clients", facts.store.waiting);
 }
 
 void Memory(const Facts& facts, std::string& text) {
@@ -195,12 +195,18 @@ void Idem(const Facts& facts, std::string& text) {
   Line(text, "responses_omitted", store.responses_omitted);
   Line(text, "refused_for_memory", store.refused_for_memory);
   Line(text, "refused_for_disk", store.refused_for_disk);
+  Line(text, "waiting", store.waiting);
+  Line(text, "waits_refused", store.waits_refused);
   Line(text, "protocol_errors", facts.totals.protocol_errors);
   Line(text, "unknown_scripts", facts.server.scripts.unknown());
   Line(text, "default_lease_ms", facts.server.options.store.default_lease_ms);
   Line(text, "default_retention_ms", facts.server.options.store.default_retention_ms);
   Line(text, "restart_grace_ms", facts.server.options.store.restart_grace_ms);
   Line(text, "max_response_bytes", facts.server.options.store.max_response_bytes);
+  Line(text, "max_steps", facts.server.options.store.max_steps);
+  Line(text, "max_step_bytes", facts.server.options.store.max_step_bytes);
+  Line(text, "max_key_waiters", facts.server.options.store.max_key_waiters);
+  Line(text, "max_waiters", facts.server.options.store.max_waiters);
 }
 
 void Keyspace(const Facts& facts, std::string& text) {

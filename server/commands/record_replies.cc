@@ -1,6 +1,7 @@
 #include "server/commands/record_replies.h"
 
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_format.h"
 
@@ -21,13 +22,28 @@ std::string_view ReasonName(Busy::Reason reason) {
 
 void Number(uint64_t number, RespWriter& out) { out.Integer(static_cast<int64_t>(number)); }
 
+// An array of [name, data].
+void TellSteps(const Reply& reply, RespWriter& out) {
+  const std::vector<Step> steps = UnpackSteps(reply.response.bytes());
+  out.Array(steps.size());
+  for (const Step& step : steps) {
+    out.Array(2);
+    out.Bulk(step.name);
+    out.Bulk(step.data);
+  }
+}
+
+bool IsFinished(const Reply& reply) {
+  return reply.state == State::kCompleted || reply.state == State::kFailedFinal;
+}
+
 void TellClaimed(const Reply& reply, RespWriter& out) {
   out.Array(5);
   out.Bulk("CLAIMED");
   Number(reply.token, out);
   Number(reply.attempt, out);
   out.Integer(reply.lease_ms);
-  out.Array(0);
+  TellSteps(reply, out);
 }
 
 void TellReplay(const Reply& reply, RespWriter& out) {
@@ -104,6 +120,11 @@ void AnswerBegin(const Told& told, RespWriter& out) {
   }
 }
 
+void AnswerWait(const Told& told, RespWriter& out) {
+  if (told.reply().outcome == Outcome::kAbsent) return out.NullArray();
+  AnswerBegin(told, out);
+}
+
 void AnswerGet(const Told& told, RespWriter& out) {
   const Reply& reply = told.reply();
   if (reply.outcome == Outcome::kAbsent) return out.NullArray();
@@ -125,7 +146,7 @@ void AnswerGet(const Told& told, RespWriter& out) {
   out.Bulk("owner");
   Number(reply.has_owner ? 1 : 0, out);
   out.Bulk("steps");
-  out.Array(0);
+  IsFinished(reply) ? out.Array(0) : TellSteps(reply, out);
   out.Bulk("code");
   Number(reply.code, out);
   out.Bulk("response_bytes");

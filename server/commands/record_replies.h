@@ -11,6 +11,8 @@ namespace idem::server {
 // CLAIMED token attempt lease_ms steps | REPLAY outcome code response age_ms ttl_ms
 // | BUSY reason retry_after_ms attempt age_ms | MISMATCH state | TOOOLD
 void AnswerBegin(const Told& told, RespWriter& out);
+// The same without CLAIMED; null when there is no record.
+void AnswerWait(const Told& told, RespWriter& out);
 // Field, value, ..; null when there is no record.
 void AnswerGet(const Told& told, RespWriter& out);
 void AnswerOk(const Told& told, RespWriter& out);

@@ -109,7 +109,7 @@ class RandomImages {
       image.fingerprint.high = random_();
     }
     image.code = static_cast<uint16_t>(UpTo(0xffff));
-    image.finished() ? FillFinish(owned) : FillUnfinished(image);
+    image.finished() ? FillFinish(owned) : FillUnfinished(owned);
   }
 
   void FillFinish(OwnedImage& owned) {
@@ -121,7 +121,10 @@ class RandomImages {
     owned.image.omitted_checksum = random_();
   }
 
-  void FillUnfinished(Image& image) {
+  // With steps or without; here they may be any bytes.
+  void FillUnfinished(OwnedImage& owned) {
+    Image& image = owned.image;
+    if (Below(2) == 0) FillValue(owned);
     image.since_ms = Ms();
     image.until_ms = Ms();
     image.hold = Below(2) == 0;
@@ -222,6 +225,8 @@ TEST(EntryTest, AFinishWithoutItsBodyFitsWhereTheClaimStood) {
     finish.hold = false;
     finish.until_ms = finish.retention_ms = 0;
     finish.since_ms = finish.deadline_ms - images.Ms(std::min(finish.deadline_ms, kMaxSpanMs));
+    finish.value = {};
+    finish.value_body = nullptr;
     finish.value_omitted = true;
     finish.omitted_bytes = 17'000'000;
     finish.omitted_checksum = 0x123456789abcdef;
@@ -316,6 +321,10 @@ TEST(EntryTest, TheLargestEntryFitsABlock) {
   image.attempt = 2;
   image.fingerprint.kind = Fingerprint::Kind::kDigest;
   EXPECT_EQ(EntryBytes(image, StoredKey(key)), 30 + 16 + kKeyBytesMax + 4 + kInlineValueBytesMax);
+  image.state = State::kInProgress;
+  image.has_owner = true;
+  EXPECT_EQ(EntryBytes(image, StoredKey(key)),
+            30 + 16 + kKeyBytesMax + 4 + 15 + 16 + kInlineValueBytesMax);
   EXPECT_LE(EntryBytes(image, StoredKey(key)), Arena::kBlockBytesMax);
 }
 
@@ -335,8 +344,10 @@ TEST(EntryTest, CommonEntriesAreSmall) {
   image.state = State::kInProgress;
   image.value_omitted = false;
   image.attempt = 1;
-  EXPECT_EQ(EntryBytes(image, uuid), 62u + 15);
+  EXPECT_EQ(EntryBytes(image, uuid), 62u + 15 + 2);
   image.has_owner = true;
+  EXPECT_EQ(EntryBytes(image, uuid), 62u + 15 + 16 + 2) << "two bytes of steps";
+  image.value = {};
   EXPECT_EQ(EntryBytes(image, uuid), 62u + 15 + 16);
   image.fingerprint.kind = Fingerprint::Kind::kNone;
   EXPECT_EQ(EntryBytes(image, uuid), 30u + 16 + 15 + 16);

@@ -125,10 +125,20 @@ Image FullSequenceImage() {
   return image;
 }
 
+Image WithSteps() {
+  Image image = Claim();
+  image.value = std::string_view("\4\0\0mail", 7);
+  return image;
+}
+
 std::vector<Image> AllImages() {
-  return {Removal(),          RegisterImage(), Claim(),     FullClaim(),       Finished(),
-          Omitted(),          GivenUp(),       SeenImage(), CappedSeenImage(), SequenceImage(),
-          FullSequenceImage()};
+  std::vector<Image> all = {Removal(),       RegisterImage(),     Claim(),
+                            FullClaim(),     Finished(),          Omitted(),
+                            GivenUp(),       SeenImage(),         CappedSeenImage(),
+                            SequenceImage(), FullSequenceImage(), WithSteps()};
+  all.push_back(GivenUp());
+  all.back().value = std::string_view("\1\2\0ndd\1\0\0m", 10);
+  return all;
 }
 
 void ExpectEqual(const Image& a, const Image& b) {
@@ -232,6 +242,20 @@ TEST(RecordTest, HasTheseBytes) {
             "0500000000000000");  // ahead
 }
 
+TEST(RecordTest, StepsStandWhereAValueDoes) {
+  EXPECT_EQ(absl::BytesToHexString(Encoded(WithSteps())),
+            "3c000000"
+            "0201e109"
+            "1100000003000000"
+            "07006f726465722d37"
+            "18d526050000"  // deadline
+            "e80300000000"  // since
+            "187900000000"  // until
+            "005c26050000"  // retention
+            "02000000"      // attempt
+            "0400006d61696c");
+}
+
 TEST(RecordTest, TakesKeysAndValuesUpToTheirLimits) {
   const std::string key(kRecordKeyBytesMax, 'k');
   const std::string value(16 << 20, 'v');
@@ -308,7 +332,7 @@ TEST(RecordTest, RefusesWhatNoVersionWrites) {
       {Removal(), 5, "\1"},                               // a removal has no state
       {Claim(), 5, std::string(1, '\0')},                 // state
       {Claim(), 5, "\5"},                                 // state
-      {Removal(), 7, "\x80"},                             // reserved for steps
+      {Removal(), 7, "\x80"},                             // unknown field
       {Removal(), 7, "\x20"},                             // unknown field
       {RegisterImage(), 8, std::string(8, '\0')},         // token 0
       {SeenImage(), 8, "\1"},                             // a token
@@ -323,6 +347,8 @@ TEST(RecordTest, RefusesWhatNoVersionWrites) {
       {RegisterImage(), 22, zero_time},                   // a deadline that says nothing
       {RegisterImage(), 22, late_time},                   //
       {Claim(), 25 + 6 * 4, std::string(4, '\0')},        // attempt 0
+      {WithSteps(), 25 + 6 * 4 + 4, "\x05"},              // a name that is longer than it is
+      {WithSteps(), 25 + 6 * 4 + 5, "\x01"},              // data that goes on behind the record
   };
   for (size_t i = 0; i < cases.size(); ++i) {
     std::string bytes = Encoded(cases[i].image);
@@ -348,7 +374,7 @@ TEST(RecordDeathTest, WritesNothingThatItWouldRefuse) {
   bad[1].token = kTokenMax + 1;
   bad[2].key = {};
   bad[3].attempt = 0;
-  bad[4].value = "a running claim has none";
+  bad[4].value = "no steps";
   bad[5].until_ms = kTimeMax + 1;
   bad[6].since_ms = -1;
   bad[7] = Finished();

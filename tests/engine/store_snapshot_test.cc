@@ -149,6 +149,20 @@ TEST_F(StoreSnapshotTest, ChangesGoOnMeanwhile) {
   });
 }
 
+// Else a power cut could leave a snapshot without the entry and a log without its removal.
+TEST_F(StoreSnapshotTest, WhatItMissesIsDurablyGone) {
+  Put("removed", "v");
+  StepLog();
+  ASSERT_TRUE(store_->StartSnapshot().ok());
+  StepSnapshot();
+  const Lsn removal = Remove("removed");
+  FinishSnapshot();
+  ASSERT_EQ(log().snapshots, 1u);
+  ASSERT_LT(log().snapshot_lsn, removal);
+  EXPECT_FALSE(ReadNewest().lsns.contains("removed"));
+  EXPECT_GE(store_->synced(), removal);
+}
+
 TEST_F(StoreSnapshotTest, TakenWhenTheLogHasGrown) {
   EXPECT_FALSE(StepSnapshot());
   const std::string value(1'000, 'v');

@@ -18,7 +18,7 @@ constexpr char kConflict[] =
 constexpr char kWrongType[] = "WRONGTYPE Operation against a key holding the wrong kind of value";
 constexpr char kBeginUsage[] =
     "usage: IDEM.BEGIN key [FP digest | BODY bytes] [LEASE milliseconds] [TTL milliseconds] [OWNER "
-    "nonce] [HOLD] [ISSUED unix-time-milliseconds] [NOWAIT]";
+    "nonce] [WAIT milliseconds] [HOLD] [ISSUED unix-time-milliseconds] [NOWAIT]";
 
 TEST_F(IdemCommands, OneRequestFromClaimToReplay) {
   const std::string token = Claim("k", {"FP", "abc"});
@@ -45,6 +45,68 @@ TEST_F(IdemCommands, ClaimedTellsTokenAttemptLeaseAndSteps) {
              "\r\n:3\r\n:7\r\n*0\r\n");
   ExpectError({"IDEM.COMPLETE", "k", token, "late"}, kFenced);
   ExpectError({"IDEM.EXTEND", "k", second, "5"}, kFenced);
+}
+
+TEST_F(IdemCommands, StepsAreToldToTheNextClaim) {
+  const std::string token = Claim("k", {"LEASE", "100"});
+  ExpectOk({"IDEM.STEP", "k", token, "charge", std::string("r\0\r\n", 4)});
+  ExpectOk({"IDEM.STEP", "k", token, "mail"});
+  ExpectOk({"IDEM.STEP", "k", token, "mail", ""});
+  ExpectError({"IDEM.STEP", "k", token, "mail", "x"},
+              "CONFLICT the claim is settled, or this step was made with other data, which stands; "
+              "see IDEM.GET");
+  ExpectError({"IDEM.RELEASE", "k", token},
+              "REFUSED the claim has steps, so something was done; IDEM.FAIL key token RETRY keeps "
+              "them for the next attempt");
+  Advance(100);
+  const std::string second = std::to_string(std::stoll(token) + 1);
+  const std::string steps = "*2\r\n*2\r\n$6\r\ncharge\r\n" + Bulk(std::string_view("r\0\r\n", 4)) +
+                            "*2\r\n$4\r\nmail\r\n$0\r\n\r\n";
+  Expect({"IDEM.BEGIN", "k", "LEASE", "7"},
+         "*5\r\n$7\r\nCLAIMED\r\n:" + second + "\r\n:2\r\n:7\r\n" + steps);
+  for (Client* const client : {&client2_, &client3_}) {
+    EXPECT_NE(client->Ask({"IDEM.GET", "k"}).find("$5\r\nsteps\r\n" + steps), std::string::npos);
+  }
+  ExpectError({"IDEM.STEP", "k", token, "late"}, kFenced);
+  ExpectOk({"IDEM.COMPLETE", "k", second, "done"});
+  for (Client* const client : {&client2_, &client3_}) {
+    EXPECT_NE(client->Ask({"IDEM.GET", "k"}).find("$5\r\nsteps\r\n*0\r\n"), std::string::npos);
+  }
+}
+
+TEST_F(IdemCommands, StepRefusesWhatItDoesNotUnderstand) {
+  const std::string token = Claim("k");
+  const std::string usage = "; usage: IDEM.STEP key token name [data]";
+  ExpectError({"IDEM.STEP", "k", token},
+              "ERR wrong number of arguments for 'idem.step' command" + usage);
+  ExpectError({"IDEM.STEP", "k", token, "a", "b", "c"}, "SYNTAX error at 'c'" + usage);
+  ExpectError({"IDEM.STEP", "k", "x", "a"},
+              "ERR token is not an integer or out of range; it takes 1 or more");
+  ExpectError({"IDEM.STEP", "k", token, ""}, "ERR name of a step must have 1 to 255 bytes");
+  ExpectError({"IDEM.STEP", "k", token, "a", std::string(4096, 'd')},
+              "ERR step is larger than max_step_bytes; store its data elsewhere and keep a "
+              "reference");
+  for (char name = 'a'; name < 'a' + 16; ++name) {
+    ExpectOk({"IDEM.STEP", "k", token, std::string(1, name)});
+  }
+  ExpectError({"IDEM.STEP", "k", token, "q"},
+              "ERR the claim has made as many steps as max_steps allows");
+  ExpectError({"IDEM.STEP", "l", token, "a"}, kUnknownKey);
+}
+
+TEST_F(IdemCommands, ForgetBodyKeepsTheFact) {
+  const std::string token = Claim("k");
+  ExpectError({"IDEM.FORGET", "k", "BODY"},
+              "REFUSED the claim of this key is not settled; IDEM.FORGET key FORCE drops it and "
+              "fences its owner");
+  ExpectOk({"IDEM.FORGET", "k", "BODY", "FORCE"});
+  ExpectOk({"IDEM.COMPLETE", "k", token, "ann@example.org"});
+  ExpectOk({"IDEM.FORGET", "k", "body"});
+  Expect({"IDEM.BEGIN", "k"},
+         "*6\r\n$6\r\nREPLAY\r\n$9\r\ncompleted\r\n:0\r\n$-1\r\n:0\r\n:86400000\r\n",
+         "*6\r\n$6\r\nREPLAY\r\n$9\r\ncompleted\r\n:0\r\n_\r\n:0\r\n:86400000\r\n");
+  ExpectOk({"IDEM.COMPLETE", "k", token, "ann@example.org"});
+  ExpectOk({"IDEM.FORGET", "unknown", "BODY"});
 }
 
 TEST_F(IdemCommands, BeginTakesItsOptionsInAnyOrderAndCase) {
@@ -78,6 +140,11 @@ TEST_F(IdemCommands, BeginRefusesWhatItDoesNotUnderstand) {
       {"IDEM.BEGIN"},
       std::string("ERR wrong number of arguments for 'idem.begin' command; ") + kBeginUsage);
   ExpectError({"IDEM.BEGIN", "k", "WAT"}, syntax("WAT"));
+  ExpectError({"IDEM.BEGIN", "k", "WAIT"}, syntax("WAIT"));
+  ExpectError({"IDEM.BEGIN", "k", "WAIT", "-1"},
+              "ERR WAIT is not an integer or out of range; it takes 0 or more");
+  ExpectError({"IDEM.BEGIN", "k", "WAIT", "60001"},
+              "ERR time to wait must be 0 to 60000 ms (one minute)");
   ExpectError({"IDEM.BEGIN", "k", "LEASE"}, syntax("LEASE"));
   ExpectError({"IDEM.BEGIN", "k", "FP", "a", "FP", "b"}, syntax("FP"));
   ExpectError({"IDEM.BEGIN", "k", "FP", "a", "body", "b"}, syntax("body"));
@@ -196,7 +263,7 @@ TEST_F(IdemCommands, ForgetRefusesWhatRunsUnlessForced) {
               "REFUSED the claim of this key is not settled; IDEM.FORGET key FORCE drops it and "
               "fences its owner");
   ExpectError({"IDEM.FORGET", "k", "PLEASE"},
-              "SYNTAX error at 'PLEASE'; usage: IDEM.FORGET key [FORCE]");
+              "SYNTAX error at 'PLEASE'; usage: IDEM.FORGET key [BODY] [FORCE]");
   ExpectOk({"IDEM.FORGET", "k", "force"});
   ExpectError({"IDEM.COMPLETE", "k", token, "x"}, kUnknownKey);
 }

@@ -71,6 +71,51 @@ class RedisPyTest(unittest.TestCase):
             thread.join()
         self.assertEqual(sorted(answers), [b"BUSY"] * (CALLERS - 1) + [b"CLAIMED"])
 
+    # --- Waiting ----------------------------------------------------------------------------------
+
+    def test_a_double_click_gets_the_one_result(self):
+        token = claim(self.client, self.key)
+        answers = []
+        threads = [threading.Thread(target=self.wait_for_it, args=(answers,))
+                   for _ in range(CALLERS)]
+        for thread in threads:
+            thread.start()
+        while self.client.info("idem")["waiting"] < CALLERS:
+            pass
+        self.assertEqual(answers, [])
+        self.ask("IDEM.COMPLETE", self.key, token, "receipt", "CODE", 201)
+        for thread in threads:
+            thread.join()
+        self.assertEqual([answer[:4] for answer in answers],
+                         [[b"REPLAY", b"completed", 201, b"receipt"]] * CALLERS)
+
+    def wait_for_it(self, answers):
+        with redis.Redis(port=self.server.port) as client:
+            answers.append(client.execute_command("IDEM.BEGIN", self.key, "WAIT", 60000))
+
+    def test_who_goes_away_is_forgotten_and_the_next_gets_the_claim(self):
+        token = claim(self.client, self.key)
+        gone = redis.Redis(port=self.server.port, single_connection_client=True)
+        gone.connection.send_command("IDEM.BEGIN", self.key, "WAIT", 60000)
+        answers = []
+        thread = threading.Thread(target=self.wait_for_it, args=(answers,))
+        while self.client.info("idem")["waiting"] < 1:
+            pass
+        thread.start()
+        while self.client.info("idem")["waiting"] < 2:
+            pass
+        gone.connection.disconnect()
+        while self.client.info("idem")["waiting"] > 1:
+            pass
+        self.ask("IDEM.FAIL", self.key, token, "RETRY")
+        thread.join()
+        self.assertEqual((answers[0][0], answers[0][2]), (b"CLAIMED", 2))
+
+    def test_time_is_over(self):
+        claim(self.client, self.key)
+        self.assertEqual(self.ask("IDEM.BEGIN", self.key, "WAIT", 20)[:2], [b"BUSY", b"running"])
+        self.assertEqual(self.ask("IDEM.WAIT", self.key, 20)[:2], [b"BUSY", b"running"])
+
     def test_connects_with_asyncio(self):
         async def race():
             client = redis.asyncio.Redis(port=self.server.port)

@@ -5,6 +5,8 @@
 #include <utility>
 #include <variant>
 
+#include "base/body.h"
+#include "log/steps.h"
 #include "tests/support/requests.h"
 
 namespace idem::engine {
@@ -47,12 +49,26 @@ Outcome OutcomeOf(const absl::Status& status) {
   }
 }
 
+// Packed again, as a Reply has them.
+void GiveSteps(const std::vector<Step>& steps, Reply& reply) {
+  std::string packed;
+  for (const Step& step : steps) {
+    const size_t end = packed.size();
+    packed.resize(end + PackedStepBytes(1, step.name.size() + step.data.size()));
+    PackStep(step, packed.data() + end);
+  }
+  if (packed.size() <= Response::kInlineBytes) return reply.response.Copy(packed);
+  const BodyRef body(Body::New(packed));
+  reply.response.Share(body.get());
+}
+
 Reply Said(const Claim& claim) {
   Reply reply;
   reply.outcome = Outcome::kClaimed;
   reply.token = claim.token();
   reply.attempt = claim.attempt();
   reply.lease_ms = claim.lease_ms();
+  GiveSteps(claim.steps(), reply);
   return reply;
 }
 
@@ -137,7 +153,7 @@ Request Caller::SomeRequest() {
   constexpr Op kRecordOps[] = {Op::kBegin,    Op::kBegin,    Op::kBegin,  Op::kBegin,   Op::kBegin,
                                Op::kBegin,    Op::kComplete, Op::kFail,   Op::kFail,    Op::kFail,
                                Op::kComplete, Op::kExtend,   Op::kExtend, Op::kRelease, Op::kRemove,
-                               Op::kResolve,  Op::kGet};
+                               Op::kResolve,  Op::kGet,      Op::kStep,   Op::kStep};
   constexpr Op kRegisterOps[] = {Op::kPut,    Op::kPut,         Op::kPut, Op::kPut,
                                  Op::kRemove, Op::kSetDeadline, Op::kGet};
   constexpr Op kDedupOps[] = {Op::kSeen, Op::kSeq, Op::kSeq};
@@ -164,12 +180,19 @@ void Caller::Fill(Request& request) {
       if (OneIn(4)) request.retention_ms = 1 + static_cast<int64_t>(Pick(2 * kRetentionMsMax));
       [[fallthrough]];
     case Op::kExtend:
+    case Op::kStep:
     case Op::kRelease:
+      if (request.op == Op::kStep) {
+        request.step = Any({std::string_view("charge"), std::string_view("mail")});
+        request.value = PickValue();
+      }
       if (request.op == Op::kExtend) {
         request.lease_ms = 1 + static_cast<int64_t>(Pick(2 * kLeaseMsMax));
       }
       request.token = PickToken();
       return;
+    case Op::kAwait:
+      return;  // is not among these
     case Op::kResolve:
       request.resolution =
           Any({Resolution::kCompleted, Resolution::kFailed, Resolution::kClaimable});
@@ -191,6 +214,7 @@ void Caller::Fill(Request& request) {
     case Op::kRemove:
       request.kind = key_ % 2 == 0 ? Kind::kRecord : Any({Kind::kAny, Kind::kRegister});
       request.force = OneIn(2);
+      request.body = request.kind == Kind::kRecord && OneIn(2);
       PickCondition(request);
       return;
     case Op::kGet:
@@ -309,10 +333,13 @@ absl::Status Caller::Settle(const Request& request) {
                            : claim.FailRetry(request.after_ms);
     case Op::kExtend:
       return claim.Extend(*request.lease_ms);
+    case Op::kStep:
+      return claim.Step(request.step, request.value);
     case Op::kRelease:
       return claim.Release();
     default:
-      return store_->Forget(request.key, request.force);
+      return request.body ? store_->ForgetBody(request.key, request.force)
+                          : store_->Forget(request.key, request.force);
   }
 }
 

@@ -33,6 +33,7 @@ Options CrashOptions(Durability durability, FakeClock* clock, FileSystem* files)
   options.default_retention_ms = 2000;
   options.restart_grace_ms = 200;
   options.max_response_bytes = 4096;
+  options.max_step_bytes = 1500;
   options.stripes = 2;
   options.segment_bytes = options.backlog_bytes = 64 << 10;
   options.memory_limit_bytes = 16 << 20;
@@ -173,8 +174,14 @@ Call CrashWorkload::SettleCall(int key) {
   Request& request = call.request;
   request.key = StoreOracle::KeyOf(key);
   request.token = oracle_->TokenOf(key) - (Choose(8) == 0 ? 1 : 0);
-  const uint64_t choice = Choose(10);
-  if (choice < 5) {
+  const uint64_t choice = Choose(14);
+  if (choice > 9) {
+    static constexpr std::string_view kNames[] = {"charge", "mail", "ship"};
+    request.op = Op::kStep;
+    request.step = kNames[Choose(3)];
+    call.value = SomeValue();
+    call.value.bytes /= 4;  // one of the largest goes, and two do not
+  } else if (choice < 5) {
     request.op = Op::kComplete;
   } else if (choice < 7) {
     request.op = Op::kFail;
@@ -188,9 +195,12 @@ Call CrashWorkload::SettleCall(int key) {
   } else {
     request.op = Op::kRemove;
     request.force = Choose(2) == 0;
+    request.body = Choose(3) == 0;
     request.token = 0;
   }
-  if (request.op == Op::kComplete || request.final) call.value = SomeValue();
+  if (request.op == Op::kComplete || (request.op == Op::kFail && request.final)) {
+    call.value = SomeValue();
+  }
   request.value = TextOf(call.value);
   return call;
 }

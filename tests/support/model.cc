@@ -22,8 +22,10 @@ bool Undoes(Outcome outcome) {
          std::find(std::begin(kUndoing), std::end(kUndoing), outcome) != std::end(kUndoing);
 }
 
-// A response of any length; in a test nobody looks at the bytes of one that is not inline.
-Response ResponseOf(std::string_view bytes) {
+}  // namespace
+
+// A response of any length.
+Response Model::ResponseOf(std::string_view bytes) {
   Response response;
   if (bytes.size() <= Response::kInlineBytes) {
     response.Copy(bytes);
@@ -34,8 +36,6 @@ Response ResponseOf(std::string_view bytes) {
   body->Unref();
   return response;
 }
-
-}  // namespace
 
 Reply Model::Plain(Outcome outcome) {
   Reply reply;
@@ -55,7 +55,9 @@ Model::Model(const Options& options)
       default_retention_ms_(options.default_retention_ms),
       grace_ms_(options.restart_grace_ms == -1 ? options.default_lease_ms
                                                : options.restart_grace_ms),
-      response_bytes_max_(options.max_response_bytes) {}
+      response_bytes_max_(options.max_response_bytes),
+      steps_max_(options.max_steps),
+      step_bytes_max_(options.max_step_bytes) {}
 
 void Model::SetTime(int64_t now_ms, int64_t wall_ms) {
   now_ms_ = now_ms;
@@ -68,7 +70,8 @@ void Model::Reopen(int64_t now_ms) { now_ms_ = opened_ms_ = now_ms; }
 
 const char* Model::WhyInvalid(const Request& request) const {
   const bool by_token = request.op == Op::kComplete || request.op == Op::kFail ||
-                        request.op == Op::kExtend || request.op == Op::kRelease;
+                        request.op == Op::kExtend || request.op == Op::kStep ||
+                        request.op == Op::kRelease;
   const bool finishes = request.op == Op::kComplete || (request.op == Op::kFail && request.final);
   const bool for_register = request.op == Op::kPut || request.op == Op::kSetDeadline;
   if (!From(1, static_cast<int64_t>(request.key.size()), 1024)) return "key";
@@ -80,6 +83,11 @@ const char* Model::WhyInvalid(const Request& request) const {
     if (!From(1, lease_ms, kDayMs)) return "lease";
     if (!From(lease_ms, retention_ms, 90 * kDayMs)) return "retention";
     if (request.issued_unix_ms < 0) return "issued";
+    if (!From(0, request.wait_ms, 60'000)) return "wait";
+  }
+  if (request.op == Op::kStep) {
+    if (!From(1, static_cast<int64_t>(request.step.size()), 255)) return "name";
+    if (request.step.size() + request.value.size() > step_bytes_max_) return "step";
   }
   if (request.op == Op::kExtend && !From(1, request.lease_ms.value_or(0), kDayMs)) return "lease";
   if (finishes && !From(1, request.retention_ms.value_or(1), 90 * kDayMs)) return "retention";
@@ -129,8 +137,9 @@ Reply Model::Answer(const Request& request, const Reply& told) {
 Reply Model::Dispatch(const Request& request, Entry* entry, const Reply& told) {
   const bool for_register = request.op == Op::kPut || request.op == Op::kSetDeadline;
   const bool for_any = request.op == Op::kRemove || request.op == Op::kGet;
+  const bool for_body = request.op == Op::kRemove && request.body;
   const Kind wanted = for_register              ? Kind::kRegister
-                      : for_any                 ? request.kind
+                      : for_any && !for_body    ? request.kind
                       : request.op == Op::kSeen ? Kind::kSeen
                       : request.op == Op::kSeq  ? Kind::kSequence
                                                 : Kind::kRecord;
@@ -140,6 +149,8 @@ Reply Model::Dispatch(const Request& request, Entry* entry, const Reply& told) {
   switch (request.op) {
     case Op::kBegin:
       return Begin(request, entry, told);
+    case Op::kAwait:
+      return Await(request, entry, told);
     case Op::kResolve:
       return Resolve(request, entry, told);
     case Op::kPut:
@@ -150,9 +161,7 @@ Reply Model::Dispatch(const Request& request, Entry* entry, const Reply& told) {
       return Get(request, entry, told);
     case Op::kRemove:
       if (entry == nullptr) return Plain(Outcome::kAbsent);
-      if (const auto* record = std::get_if<Record>(&entry->what)) {
-        return RemoveRecord(request, *record);
-      }
+      if (KindOf(*entry) == Kind::kRecord) return RemoveRecord(request, *entry, told);
       if (KindOf(*entry) == Kind::kRegister) return RemoveRegister(request, *entry);
       Forget(request.key);
       return Changed(Outcome::kOk, State::kAbsent);
@@ -161,7 +170,7 @@ Reply Model::Dispatch(const Request& request, Entry* entry, const Reply& told) {
     case Op::kSeq:
       return Seq(request, entry, told);
     default:
-      return Settle(request, entry);
+      return Settle(request, entry, told);
   }
 }
 
@@ -281,7 +290,7 @@ std::string Model::StateOf(const std::string& key) const {
                   Text(record.fingerprint), ";", record.owner, ";", record.hold, ";",
                   record.since_ms, ";", record.until_ms, ";", record.retention_ms);
   absl::StrAppend(&state, ";", record.code, ";", record.omitted, record.may_be_omitted, ";",
-                  record.response);
+                  record.response, ";", Packed(record));
   return state;
 }
 
@@ -314,6 +323,9 @@ void Model::Describe(const Entry& entry, bool with_value, Reply& reply) const {
       reply.orphaned = now_ms_ >= LeaseEnd(*record);
       reply.lease_ms = reply.orphaned ? 0 : LeaseEnd(*record) - now_ms_;
     }
+    // Those of an unfinished record, whether its value is wanted or not.
+    if (!record->steps.empty()) reply.response = ResponseOf(Packed(*record));
+    with_value &= record->steps.empty();
   } else if (const auto* plain = std::get_if<Register>(&entry.what)) {
     value = plain->value;
   } else if (const auto* producer = std::get_if<Producer>(&entry.what)) {

@@ -77,7 +77,8 @@ class Model {
     int64_t until_ms = 0;  // end of the lease or of the pause
     int64_t retention_ms = 0;
     uint16_t code = 0;
-    std::string response;  // as the finisher sent it
+    std::vector<std::pair<std::string, std::string>> steps;  // name and data
+    std::string response;                                    // as the finisher sent it
     bool omitted = false;
     bool may_be_omitted = false;  // memory was short: the next reply tells
   };
@@ -106,15 +107,20 @@ class Model {
   Reply Dispatch(const Request& request, Entry* entry, const Reply& told);
 
   Reply Begin(const Request& request, Entry* entry, const Reply& told);
+  Reply Await(const Request& request, Entry* entry, const Reply& told);
   Reply Claim(const Request& request, Entry* entry, const Reply& told);
   Reply RenewClaim(const Request& request, Entry& entry);
   Reply Busy(const Record& record, Busy::Reason reason, int64_t until_ms) const;
-  Reply Settle(const Request& request, Entry* entry);
+  Reply Settle(const Request& request, Entry* entry, const Reply& told);
   Reply Extend(const Request& request, Entry& entry);
+  Reply MakeStep(const Request& request, Record& record, const Reply& told);
+  static std::string Packed(const Record& record);
+  static Response ResponseOf(std::string_view bytes);
   Reply Finish(const Request& request, Entry& entry, State state);
   Reply FailForRetry(Entry& entry, int64_t after_ms);
   Reply Resolve(const Request& request, Entry* entry, const Reply& told);
-  Reply RemoveRecord(const Request& request, const Record& record);
+  Reply RemoveRecord(const Request& request, Entry& entry, const Reply& told);
+  Reply ForgetBody(Record& record, const Reply& told);
   Reply Get(const Request& request, Entry* entry, const Reply& told);
   void Describe(const Entry& entry, bool with_value, Reply& reply) const;
 
@@ -143,6 +149,8 @@ class Model {
   int64_t default_retention_ms_;
   int64_t grace_ms_;
   uint64_t response_bytes_max_;
+  size_t steps_max_;
+  size_t step_bytes_max_;
   bool memory_may_be_short_ = false;
   int64_t now_ms_ = 0;
   int64_t wall_ms_ = 0;

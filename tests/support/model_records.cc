@@ -43,6 +43,25 @@ Reply Model::Begin(const Request& request, Entry* entry, const Reply& told) {
   }
 }
 
+// As a BEGIN that never gets the claim.
+Reply Model::Await(const Request& request, Entry* entry, const Reply& told) {
+  if (entry == nullptr) return Plain(Outcome::kAbsent);
+  const Record& record = std::get<Record>(entry->what);
+  if (!(record.fingerprint == request.fingerprint)) return Plain(Outcome::kMismatch);
+  const bool runs = record.state == State::kInProgress;
+  if (!runs && record.state != State::kFailedRetry) {
+    Request get = request;
+    get.want_value = true;
+    Reply reply = Get(get, entry, told);
+    reply.outcome = Outcome::kReplay;
+    return reply;
+  }
+  const int64_t until_ms = std::max(now_ms_, runs ? LeaseEnd(record) : record.until_ms);
+  if (!runs) return Busy(record, Busy::Reason::kBackoff, until_ms);
+  const bool held = record.hold && until_ms == now_ms_;
+  return Busy(record, held ? Busy::Reason::kHeld : Busy::Reason::kRunning, until_ms);
+}
+
 Reply Model::Claim(const Request& request, Entry* entry, const Reply& told) {
   const int64_t lease_ms = request.lease_ms.value_or(default_lease_ms_);
   Record record;
@@ -54,7 +73,9 @@ Reply Model::Claim(const Request& request, Entry* entry, const Reply& told) {
   record.since_ms = now_ms_;
   record.until_ms = now_ms_ + lease_ms;
   record.retention_ms = request.retention_ms.value_or(default_retention_ms_);
+  if (entry != nullptr) record.steps = std::get<Record>(entry->what).steps;
   Reply reply = Changed(Outcome::kClaimed, State::kInProgress);
+  reply.response = ResponseOf(Packed(record));
   reply.token = record.token;
   reply.attempt = record.attempt;
   reply.lease_ms = lease_ms;
@@ -74,6 +95,7 @@ Reply Model::RenewClaim(const Request& request, Entry& entry) {
     entry.forget_ms = std::max(*entry.forget_ms, record.until_ms + record.retention_ms);
   }
   Reply reply = Changed(Outcome::kClaimed, State::kInProgress);
+  reply.response = ResponseOf(Packed(record));
   reply.attempt = record.attempt;
   reply.lease_ms = record.until_ms - now_ms_;
   return reply;
@@ -88,9 +110,9 @@ Reply Model::Busy(const Record& record, Busy::Reason reason, int64_t until_ms) c
   return reply;
 }
 
-Reply Model::Settle(const Request& request, Entry* entry) {
+Reply Model::Settle(const Request& request, Entry* entry, const Reply& told) {
   if (entry == nullptr) return Plain(Outcome::kUnknownKey);
-  const Record& record = std::get<Record>(entry->what);
+  Record& record = std::get<Record>(entry->what);
   if (record.token != request.token) return Plain(Outcome::kFenced);
   const bool running = record.state == State::kInProgress;
   switch (request.op) {
@@ -98,8 +120,11 @@ Reply Model::Settle(const Request& request, Entry* entry) {
       return running ? Extend(request, *entry) : Plain(Outcome::kConflict);
     case Op::kRelease:
       if (!running) return Plain(Outcome::kConflict);
+      if (!record.steps.empty()) return Plain(Outcome::kRefused);
       Forget(request.key);
       return Changed(Outcome::kOk, State::kAbsent);
+    case Op::kStep:
+      return running ? MakeStep(request, record, told) : Plain(Outcome::kConflict);
     case Op::kComplete:
       return Finish(request, *entry, State::kCompleted);
     default:
@@ -120,6 +145,31 @@ Reply Model::Extend(const Request& request, Entry& entry) {
   return Changed(Outcome::kOk, State::kInProgress);
 }
 
+Reply Model::MakeStep(const Request& request, Record& record, const Reply& told) {
+  size_t bytes = request.step.size() + request.value.size();
+  for (const auto& [name, data] : record.steps) {
+    if (name == request.step)
+      return Plain(data == request.value ? Outcome::kOk : Outcome::kConflict);
+    bytes += name.size() + data.size();
+  }
+  if (record.steps.size() == steps_max_ || bytes > step_bytes_max_) return Plain(Outcome::kInvalid);
+  if (Refused(told)) return Plain(Outcome::kOutOfMemory);
+  record.steps.emplace_back(request.step, request.value);
+  return Changed(Outcome::kOk, State::kInProgress);
+}
+
+// As log/steps.h says: one byte of name's length, two of the data's.
+std::string Model::Packed(const Record& record) {
+  std::string packed;
+  for (const auto& [name, data] : record.steps) {
+    packed += static_cast<char>(name.size());
+    packed += static_cast<char>(data.size() % 256);
+    packed += static_cast<char>(data.size() / 256);
+    packed += name + data;
+  }
+  return packed;
+}
+
 Reply Model::Finish(const Request& request, Entry& entry, State state) {
   Record& record = std::get<Record>(entry.what);
   if (record.state != State::kInProgress) {
@@ -128,6 +178,7 @@ Reply Model::Finish(const Request& request, Entry& entry, State state) {
     return Plain(same ? Outcome::kOk : Outcome::kConflict);
   }
   SetResponse(request.value, record);
+  record.steps.clear();
   record.state = state;
   record.code = request.code;
   record.since_ms = now_ms_;
@@ -175,10 +226,26 @@ Reply Model::Resolve(const Request& request, Entry* entry, const Reply& told) {
   return reply;
 }
 
-Reply Model::RemoveRecord(const Request& request, const Record& record) {
+Reply Model::RemoveRecord(const Request& request, Entry& entry, const Reply& told) {
+  Record& record = std::get<Record>(entry.what);
   if (record.state == State::kInProgress && !request.force) return Plain(Outcome::kRefused);
+  if (request.body) return ForgetBody(record, told);
   Forget(request.key);
   return Changed(Outcome::kOk, State::kAbsent);
+}
+
+// Its response, or the data of its steps.
+Reply Model::ForgetBody(Record& record, const Reply& told) {
+  bool has_data = false;
+  for (auto& [name, data] : record.steps) has_data |= !std::exchange(data, "").empty();
+  // Where memory was short the store may have dropped it already.
+  if (std::exchange(record.may_be_omitted, false)) record.omitted = !told.changed;
+  const bool finished = record.state == State::kCompleted || record.state == State::kFailedFinal;
+  if (finished && !record.omitted && !record.response.empty()) {
+    has_data = true;
+    record.omitted = true;
+  }
+  return has_data ? Changed(Outcome::kOk, record.state) : Plain(Outcome::kOk);
 }
 
 }  // namespace idem::engine

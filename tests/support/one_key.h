@@ -4,6 +4,8 @@
 #define IDEM_TESTS_SUPPORT_ONE_KEY_H_
 
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <utility>
 
 #include "tests/support/transition_cases.h"
@@ -20,6 +22,10 @@ class OneKey {
     decision.change = Transition(entry, request, moment, decision.next, decision.reply);
     if (decision.change == Change::kInstallNewToken) {
       decision.reply.token = decision.next.token = ++last_token;
+    }
+    if (decision.change == Change::kInstallSteps) {
+      steps_ = StepsAfter(decision.next, request);
+      decision.next.value = *steps_;
     }
     if (decision.change == Change::kRemove) decision.next = Image{};
     if (decision.change != Change::kNone) entry = decision.next;
@@ -40,6 +46,9 @@ class OneKey {
   Image entry;
   Moment moment = CalmMoment();
   Token last_token = kToken;
+
+ private:
+  std::shared_ptr<const std::string> steps_;  // what entry.value views, if it has steps
 };
 
 }  // namespace idem::engine

@@ -70,7 +70,8 @@ Op RandomRequests::PickOp(int64_t key) {
   constexpr Op kRecordOps[] = {Op::kBegin, Op::kBegin,    Op::kBegin,    Op::kBegin,    Op::kBegin,
                                Op::kBegin, Op::kComplete, Op::kComplete, Op::kComplete, Op::kFail,
                                Op::kFail,  Op::kExtend,   Op::kRelease,  Op::kResolve,  Op::kRemove,
-                               Op::kGet,   Op::kGet};
+                               Op::kGet,   Op::kGet,      Op::kStep,     Op::kStep,     Op::kStep,
+                               Op::kAwait};
   constexpr Op kRegisterOps[] = {Op::kPut,         Op::kPut,    Op::kPut, Op::kSetDeadline,
                                  Op::kSetDeadline, Op::kRemove, Op::kGet};
   constexpr Op kSeenOps[] = {Op::kSeen, Op::kSeen, Op::kSeen, Op::kRemove, Op::kGet};
@@ -97,6 +98,9 @@ void RandomRequests::Fill(Request& request) {
     case Op::kComplete:
     case Op::kFail:
       return FillFinish(request);
+    case Op::kAwait:
+      request.fingerprint = PickFingerprint(key_);
+      return;
     case Op::kExtend:
       request.lease_ms = 1 + PickMs(2 * traffic_.lease_ms_max);
       request.token = PickToken(std::string(request.key));
@@ -104,6 +108,8 @@ void RandomRequests::Fill(Request& request) {
     case Op::kRelease:
       request.token = PickToken(std::string(request.key));
       return;
+    case Op::kStep:
+      return FillStep(request);
     case Op::kResolve:
       request.resolution =
           Any({Resolution::kCompleted, Resolution::kFailed, Resolution::kClaimable});
@@ -122,6 +128,7 @@ void RandomRequests::Fill(Request& request) {
     case Op::kRemove:
       PickCondition(request);
       request.force = OneIn(3);
+      request.body = OneIn(3);
       [[fallthrough]];
     case Op::kGet:
       request.kind = Any({Kind::kAny, Kind::kAny, Kind::kAny, Kind::kRecord, Kind::kRegister,
@@ -169,6 +176,14 @@ void RandomRequests::FillFinish(Request& request) {
   if (OneIn(4)) request.retention_ms = 1 + PickMs(16 * traffic_.lease_ms_max);
 }
 
+// Of few names, so that a step comes twice.
+void RandomRequests::FillStep(Request& request) {
+  constexpr std::string_view kNames[] = {"charge", "mail", "ship", "note"};
+  request.token = PickToken(std::string(request.key));
+  request.step = OneIn(40) ? Keep(std::string(255, 'n')) : Any(kNames);
+  request.value = PickValue(key_);
+}
+
 void RandomRequests::FillPut(Request& request) {
   if (!OneIn(3)) request.retention_ms = PickMs(8 * traffic_.lease_ms_max);
   if (OneIn(20)) request.retention_ms = kFiftyYearsMs;
@@ -197,7 +212,7 @@ void RandomRequests::PickCondition(Request& request) {
 
 // One limit is broken, if this call has it.
 void RandomRequests::Spoil(Request& request) {
-  switch (Pick(8)) {
+  switch (Pick(9)) {
     case 6:
       request.seq = (uint64_t{1} << 53) - (OneIn(2) ? 0 : 1);
       break;
@@ -219,6 +234,9 @@ void RandomRequests::Spoil(Request& request) {
       break;
     case 4:
       request.owner = Keep(std::string(65, 'o'));
+      break;
+    case 5:
+      request.step = OneIn(2) ? std::string_view() : Keep(std::string(256, 'n'));
       break;
     default:
       request.after_ms = -1;
@@ -276,6 +294,8 @@ std::string Text(const Request& request) {
                   " ", request.expected_version, request.refresh ? " refresh" : "",
                   " cap=", request.cap_ms.value_or(-1), " seq=", request.epoch, "/", request.seq,
                   "/", request.window);
+  absl::StrAppend(&text, request.body ? " body" : "",
+                  request.step.empty() ? "" : " step=" + std::string(request.step.substr(0, 8)));
   return text;
 }
 

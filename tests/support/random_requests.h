@@ -49,6 +49,7 @@ class RandomRequests {
   void FillBegin(Request& request);
   void FillSeq(Request& request);
   void FillFinish(Request& request);
+  void FillStep(Request& request);
   void FillPut(Request& request);
   void Spoil(Request& request);
   Op PickOp(int64_t key);

@@ -57,6 +57,13 @@ inline Request Extend(Token token, int64_t lease_ms) {
   return request;
 }
 
+inline Request MakeStep(Token token, std::string_view name, std::string_view data = {}) {
+  Request request = Settle(Op::kStep, token);
+  request.step = name;
+  request.value = data;
+  return request;
+}
+
 inline Request Release(Token token) { return Settle(Op::kRelease, token); }
 
 inline Request Resolve(Resolution resolution, std::string_view response = {}) {
@@ -66,11 +73,24 @@ inline Request Resolve(Resolution resolution, std::string_view response = {}) {
   return request;
 }
 
+inline Request Await(const Fingerprint& fingerprint) {
+  Request request = Ask(Op::kAwait);
+  request.fingerprint = fingerprint;
+  return request;
+}
+
 // Of a record or a register; a record that runs only goes by force.
 inline Request Remove(Kind kind, bool force = false) {
   Request request = Ask(Op::kRemove);
   request.kind = kind;
   request.force = force;
+  return request;
+}
+
+// The response of a record, or the data of its steps.
+inline Request ForgetBodyOf(bool force = false) {
+  Request request = Remove(Kind::kRecord, force);
+  request.body = true;
   return request;
 }
 

@@ -136,6 +136,8 @@ StoreOracle::Change StoreOracle::ChangeBy(const Call& call, const Reply& reply) 
   switch (call.request.op) {
     case Op::kBegin:
       change.attempt = reply.attempt;
+      if (reply.attempt > 1) change.steps = last->steps;
+      CheckSteps(change, reply);
       change.busy_until_ms = NowMs() + reply.lease_ms;
       change.retention_ms = call.request.retention_ms.value_or(retention_ms_);
       change.known_until_ms = change.busy_until_ms + change.retention_ms;
@@ -145,9 +147,13 @@ StoreOracle::Change StoreOracle::ChangeBy(const Call& call, const Reply& reply) 
       change.known_until_ms =
           std::max(change.known_until_ms, change.busy_until_ms + change.retention_ms);
       break;
+    case Op::kStep:
+      change.steps.emplace_back(call.request.step, call.value);
+      break;
     case Op::kFail:
     case Op::kComplete:
       change.value = call.value;
+      if (Finished(change.state)) change.steps.clear();
       change.busy_until_ms = NowMs() + call.request.after_ms;
       change.known_until_ms =
           Finished(change.state)
@@ -166,6 +172,10 @@ StoreOracle::Change StoreOracle::ChangeBy(const Call& call, const Reply& reply) 
       change.known_until_ms = NowMs() + retention_ms_;
       break;
     default:
+      if (call.request.body) {
+        ForgetBody(change);
+        break;
+      }
       change.there = false;
       change.position = {};
       change.state = State::kAbsent;
@@ -174,6 +184,11 @@ StoreOracle::Change StoreOracle::ChangeBy(const Call& call, const Reply& reply) 
       break;
   }
   return change;
+}
+
+void StoreOracle::ForgetBody(Change& change) {
+  change.omitted = Finished(change.state);
+  for (auto& step : change.steps) step.second = {};
 }
 
 void StoreOracle::SawPositions(const Store& store) {
@@ -226,8 +241,27 @@ void StoreOracle::CheckShown(Store& store, int key) const {
   EXPECT_EQ(reply.seq, last->position.next) << "P3: " << KeyOf(key);
   EXPECT_EQ(reply.attempt, IsRegister(key) ? 0 : last->attempt) << "P3: " << KeyOf(key);
   if (Finished(last->state) || IsRegister(key)) {
-    EXPECT_EQ(reply.response.bytes(), last->value.text()) << "P3: " << KeyOf(key);
+    CheckValue(*last, reply);
+  } else {
+    CheckSteps(*last, reply);
   }
+}
+
+void StoreOracle::CheckValue(const Change& change, const Reply& reply) const {
+  EXPECT_EQ(reply.value_omitted, change.omitted) << "P3: " << KeyOf(change.key);
+  EXPECT_EQ(reply.value_bytes, change.value.bytes) << "P3: " << KeyOf(change.key);
+  EXPECT_EQ(reply.response.bytes(), change.omitted ? "" : change.value.text())
+      << "P3, P8: another value: " << KeyOf(change.key);
+}
+
+void StoreOracle::CheckSteps(const Change& change, const Reply& reply) {
+  std::vector<std::pair<std::string, std::string>> made;
+  for (const auto& [name, data] : change.steps) made.emplace_back(name, data.text());
+  std::vector<std::pair<std::string, std::string>> shown;
+  for (const Step& step : UnpackSteps(reply.response.bytes())) {
+    shown.emplace_back(step.name, step.data);
+  }
+  EXPECT_EQ(shown, made) << "P3: steps of " << KeyOf(change.key);
 }
 
 void StoreOracle::CheckReplayed(Store& store, int key) const {
@@ -238,7 +272,7 @@ void StoreOracle::CheckReplayed(Store& store, int key) const {
   begin.key = KeyOf(key);
   const Reply reply = Ask(store, begin);
   EXPECT_EQ(reply.outcome, Outcome::kReplay) << "P8: a finish became claimable: " << KeyOf(key);
-  EXPECT_EQ(reply.response.bytes(), last->value.text()) << "P8: another answer: " << KeyOf(key);
+  CheckValue(*last, reply);
 }
 
 }  // namespace idem

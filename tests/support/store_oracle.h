@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "idem/options.h"
@@ -82,6 +83,8 @@ class StoreOracle {
     uint32_t attempt = 0;
     Value value;
     Position position;
+    bool omitted = false;  // the value was forgotten
+    std::vector<std::pair<std::string, Value>> steps;
     int64_t at_ms = 0;
     int64_t busy_until_ms = 0;  // the end of a lease or a pause
     int64_t retention_ms = 0;
@@ -97,6 +100,9 @@ class StoreOracle {
   void CheckDedup(const Call& call, const Reply& reply) const;
   void CheckTakeover(const Call& call, const Reply& reply);
   Change ChangeBy(const Call& call, const Reply& reply) const;
+  static void ForgetBody(Change& change);
+  void CheckValue(const Change& change, const Reply& reply) const;
+  static void CheckSteps(const Change& change, const Reply& reply);
   void CheckShown(Store& store, int key) const;
   void CheckReplayed(Store& store, int key) const;
 

@@ -74,7 +74,7 @@ std::string FieldsText(Op op, const Reply& reply) {
   switch (reply.outcome) {
     case Outcome::kClaimed:
       return absl::StrCat(" token=", reply.token, " attempt=", reply.attempt,
-                          " lease=", reply.lease_ms);
+                          " lease=", reply.lease_ms, " steps=", Short(reply.response.bytes()));
     case Outcome::kReplay:
       return absl::StrCat(" code=", reply.code, " age=", reply.age_ms, " ttl=", reply.ttl_ms,
                           ValueText(reply));
@@ -104,8 +104,9 @@ std::string FieldsText(Op op, const Reply& reply) {
 }  // namespace
 
 const char* Name(Op op) {
-  constexpr const char* kNames[] = {"BEGIN", "COMPLETE",    "FAIL", "EXTEND", "RELEASE", "RESOLVE",
-                                    "PUT",   "SETDEADLINE", "SEEN", "SEQ",    "REMOVE",  "GET"};
+  constexpr const char* kNames[] = {"BEGIN",   "COMPLETE", "FAIL",    "EXTEND", "STEP",
+                                    "RELEASE", "AWAIT",    "RESOLVE", "PUT",    "SETDEADLINE",
+                                    "SEEN",    "SEQ",      "REMOVE",  "GET"};
   return kNames[static_cast<int>(op)];
 }
 

@@ -1,6 +1,7 @@
 #include "tests/support/transition_cases.h"
 
 #include "absl/strings/str_cat.h"
+#include "log/steps.h"
 
 namespace idem::engine {
 namespace {
@@ -11,11 +12,20 @@ constexpr std::string_view kLongResponse =
     "a response that is longer than the 64 bytes which this store keeps of one";
 static_assert(kLongResponse.size() > kResponseMax);
 
+constexpr std::string_view kLongData = "twenty-five bytes of data";
+static_assert(6 + 7 + 1 + 1 + kLongData.size() == kDefaults.step_bytes_max);
+
+const std::string kOneStep = PackedSteps({{"charge", "receipt"}});
+const std::string kStepsWithoutData = PackedSteps({{"charge", ""}, {"mail", ""}});
+// As many as there may be, and as large.
+const std::string kAllSteps = PackedSteps({{"charge", "receipt"}, {"a", ""}, {"b", kLongData}});
+
 std::string NameOf(std::string_view state, const Image& entry) {
   return absl::StrCat(
       std::string(state), entry.hold ? " hold" : "", entry.has_owner ? " owned" : "", " fp",
       static_cast<int>(entry.fingerprint.kind), " since now-", kNowMs - entry.since_ms,
-      " until now", entry.until_ms - kNowMs, " deadline now", entry.deadline_ms - kNowMs);
+      " until now", entry.until_ms - kNowMs, " deadline now", entry.deadline_ms - kNowMs,
+      entry.finished() || entry.value.empty() ? "" : absl::StrCat(" steps ", entry.value.size()));
 }
 
 void Own(std::string_view owner, Image& entry) {
@@ -27,8 +37,19 @@ class RecordList {
  public:
   std::vector<EntryCase> cases;
 
-  // `entry` with a fingerprint and an owner or without, and each of them expired.
+  // `entry` with a fingerprint and an owner or without, with steps or without, and each of them
+  // expired.
   void AddAll(std::string_view state, Image entry) {
+    AddEach(state, entry);
+    if (entry.finished()) return;
+    for (const std::string* const steps : {&kOneStep, &kStepsWithoutData, &kAllSteps}) {
+      entry.value = *steps;
+      AddEach(state, entry);
+    }
+  }
+
+ private:
+  void AddEach(std::string_view state, Image entry) {
     for (const int fingerprint : {0, 1}) {
       for (const std::string_view owner : {"", "ann"}) {
         entry.fingerprint = FingerprintNumber(fingerprint);
@@ -44,7 +65,6 @@ class RecordList {
     }
   }
 
- private:
   void Add(std::string_view state, const Image& entry) {
     cases.push_back({NameOf(state, entry), entry});
   }
@@ -148,6 +168,13 @@ void AddOtherSettlements(Token token, CallList& list) {
     list.push_back({absl::StrCat("EXTEND ", token, " by ", lease_ms), Extend(token, lease_ms)});
   }
   list.push_back({absl::StrCat("RELEASE ", token), Release(token)});
+  // Beside one step of 13 bytes those of 27 are the largest that there may be.
+  for (const auto& [name, data] :
+       {Step{"charge", "receipt"}, Step{"charge", "other"}, Step{"charge", ""}, Step{"mail", ""},
+        Step{"b", kLongData}, Step{"of", kLongData}, Step{"too", kLongData}}) {
+    list.push_back({absl::StrCat("STEP ", token, " ", std::string(name), " ", std::string(data)),
+                    WithUnreadFields(MakeStep(token, name, data))});
+  }
 }
 
 void AddResolves(CallList& list) {
@@ -162,6 +189,13 @@ void AddResolves(CallList& list) {
 }
 
 void AddForgetsAndGets(CallList& list) {
+  for (int fingerprint = 0; fingerprint < kFingerprints; ++fingerprint) {
+    list.push_back({absl::StrCat("AWAIT fp", fingerprint),
+                    WithUnreadFields(Await(FingerprintNumber(fingerprint)))});
+    list.back().request.fingerprint = FingerprintNumber(fingerprint);
+  }
+  list.push_back({"FORGET BODY", ForgetBodyOf()});
+  list.push_back({"FORGET BODY FORCE", ForgetBodyOf(true)});
   for (const Kind kind : {Kind::kAny, Kind::kRecord}) {
     list.push_back({"FORGET", Remove(kind)});
     list.push_back({"FORGET FORCE", Remove(kind, true)});
@@ -258,9 +292,25 @@ Fingerprint FingerprintNumber(int number) {
   return all[number];
 }
 
+std::string PackedSteps(const std::vector<Step>& steps) {
+  std::string packed;
+  for (const Step& step : steps) {
+    std::string one(PackedStepBytes(1, step.name.size() + step.data.size()), '\0');
+    PackStep(step, one.data());
+    packed += one;
+  }
+  return packed;
+}
+
 // Nothing is known about the digest but that BEGIN makes it and finds it again.
 OwnerDigest DigestOfOwner(std::string_view owner) {
   return Decide({}, Begin({}, owner), CalmMoment()).next.owner;
+}
+
+std::shared_ptr<const std::string> StepsAfter(const Image& next, const Request& request) {
+  const auto steps = std::make_shared<std::string>(StepBytesAfter(next, request), '\0');
+  WriteStepsAfter(next, request, steps->data());
+  return steps;
 }
 
 Decision Decide(const Image& entry, const Request& request, const Moment& moment) {
@@ -268,6 +318,10 @@ Decision Decide(const Image& entry, const Request& request, const Moment& moment
   decision.change = Transition(entry, request, moment, decision.next, decision.reply);
   if (decision.change == Change::kInstallNewToken) {
     decision.reply.token = decision.next.token = kFreshToken;
+  }
+  if (decision.change == Change::kInstallSteps) {
+    decision.steps = StepsAfter(decision.next, request);
+    decision.next.value = *decision.steps;
   }
   return decision;
 }

@@ -7,6 +7,7 @@
 #define IDEM_TESTS_SUPPORT_TRANSITION_CASES_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,12 +27,15 @@ inline constexpr Token kToken = 1000;       // of every record and register
 inline constexpr Token kFreshToken = 2000;  // what the caller hands out next
 inline constexpr int64_t kHourMs = 3'600'000;
 inline constexpr uint64_t kResponseMax = 64;
-inline constexpr RequestDefaults kDefaults{
-    .lease_ms = 30'000, .retention_ms = 24 * kHourMs, .response_bytes_max = kResponseMax};
+inline constexpr RequestDefaults kDefaults{.lease_ms = 30'000,
+                                           .retention_ms = 24 * kHourMs,
+                                           .response_bytes_max = kResponseMax,
+                                           .steps_max = 3,
+                                           .step_bytes_max = 40};
 
 struct EntryCase {
   std::string name;
-  Image entry;
+  Image entry;  // its value views a constant
 };
 struct CallCase {
   std::string name;
@@ -58,15 +62,19 @@ Image FinishedRecord(State state, std::string_view response, int64_t deadline_ms
 // Different ones differ in one thing only: a bit of either half, or the kind. 0 is none.
 Fingerprint FingerprintNumber(int number);
 inline constexpr int kFingerprints = 5;
+// One step behind the other, packed as an entry keeps them.
+std::string PackedSteps(const std::vector<Step>& steps);
 // As a claim by `owner` keeps it.
 OwnerDigest DigestOfOwner(std::string_view owner);
 
-// A transition as its caller sees it: with a fresh token put in where one is asked for.
+// A transition as its caller sees it: with a fresh token put in where one is asked for, and steps.
 struct Decision {
   Change change = Change::kNone;
   Image next;
   Reply reply;
+  std::shared_ptr<const std::string> steps;  // what next.value views, if they have changed
 };
+std::shared_ptr<const std::string> StepsAfter(const Image& next, const Request& request);
 Decision Decide(const Image& entry, const Request& request, const Moment& moment);
 
 }  // namespace idem::engine
