@@ -71,7 +71,7 @@ struct BeginOptions {
   std::string_view owner = {};
   // When the lease ends nobody takes over: an operator resolves it.
   bool hold = false;
-  // When the request was first issued (wall clock); see TooOld. 0: not known.
+  // When the request was first issued (wall clock; see IssueTimeOf); see TooOld. 0: not known.
   int64_t issued_unix_ms = 0;
   // Does not wait for the claim's own commit, only for what the answer saw. A crash soon after can
   // undo the claim: nobody has the key then, and this claim's finish is told kNotFound or fenced.
