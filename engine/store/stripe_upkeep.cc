@@ -210,6 +210,7 @@ void Stripe::CountReplyLocked(const Pending& pending, const Reply& reply) {
     case Outcome::kReplay:
       ++counts_.replays;
       ++counts_.replays_by_age[AgeIndex(reply.age_ms)];
+      counts_.replay_ages_ms += reply.age_ms;
       break;
     case Outcome::kBusy:
       ++counts_.busy;
@@ -269,6 +270,7 @@ void Stripe::AddStats(Stats& stats) const {
   for (size_t i = 0; i < stats.replays_by_age.size(); ++i) {
     stats.replays_by_age[i] += counts_.replays_by_age[i];
   }
+  stats.replay_ages_ms += counts_.replay_ages_ms;
   stats.too_old += counts_.too_old;
   stats.busy += counts_.busy;
   stats.mismatches += counts_.mismatches;

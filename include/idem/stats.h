@@ -77,7 +77,8 @@ struct Stats {
   // The same by the age of the finish: [i] up to kRetryAgesMs[i], the last one beyond. How late
   // retries come is what a retention is chosen by.
   std::array<uint64_t, kRetryAgesMs.size() + 1> replays_by_age{};
-  uint64_t too_old = 0;  // refused because of when they were issued
+  int64_t replay_ages_ms = 0;  // their sum
+  uint64_t too_old = 0;        // refused because of when they were issued
   uint64_t busy = 0;
   uint64_t mismatches = 0;
   uint64_t finishes = 0;

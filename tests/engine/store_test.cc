@@ -327,6 +327,9 @@ TEST_F(StoreCallsTest, StatsTellHowLateRetriesCome) {
   const Stats stats = store_->GetStats();
   EXPECT_THAT(stats.replays_by_age, testing::ElementsAre(1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1));
   EXPECT_EQ(stats.replays, 20u);
+  EXPECT_EQ(stats.replay_ages_ms, 2 * (1'000 + 10'000 + 60'000 + 600'000 + 3'600'000 + 21'600'000 +
+                                       86'400'000 + 172'800'000 + 604'800'000 + 2'592'000'000) +
+                                      10);
   EXPECT_EQ(stats.too_old, 1u);
 }
 
