@@ -42,6 +42,12 @@ std::string_view OptionReader::Value() {
   return {};
 }
 
+bool OptionReader::Takes(const ShortWord& word) {
+  if (next_ >= call_.args.size() || !(ShortWord(call_.args[next_]) == word)) return false;
+  ++next_;
+  return true;
+}
+
 int64_t OptionReader::Integer(int64_t low, int64_t high) {
   const std::string_view text = Value();
   if (!error_->empty()) return 0;

@@ -36,6 +36,8 @@ class OptionReader {
   bool Is(const ShortWord& word) const { return packed_ == word; }
   // The argument behind the option, which must be there.
   std::string_view Value();
+  // Is the argument behind the option this word? Then it is read.
+  bool Takes(const ShortWord& word);
   // The same as a number from `low` to `high`.
   int64_t Integer(int64_t low = std::numeric_limits<int64_t>::min(),
                   int64_t high = std::numeric_limits<int64_t>::max());

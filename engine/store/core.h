@@ -55,6 +55,8 @@ class Core {
   // Executes all and waits until their replies may be told. Not OK: the log has failed, and whether
   // the requests took effect is unknown.
   absl::Status Call(std::span<const Request> requests, std::span<Reply> replies);
+  // The same with Transact.
+  absl::Status CallTogether(std::span<const Request> requests, std::span<Reply> replies);
 
   // The same for one request that may wait for its answer (wait_ms).
   absl::Status CallAndWait(const Request& request, Reply& reply);

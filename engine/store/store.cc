@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "store/begin_request.h"
 #include "store/core.h"
 #include "store/reply_status.h"
 
@@ -28,22 +29,6 @@ void MoveTo(Replay& replay, Reply& reply) {
   replay.age_ms = reply.age_ms;
   replay.ttl_ms = reply.ttl_ms;
   replay.response = std::move(reply.response);
-}
-
-Request BeginRequest(std::string_view key, const Fingerprint& fingerprint,
-                     const BeginOptions& options) {
-  Request request;
-  request.op = Op::kBegin;
-  request.key = key;
-  request.fingerprint = fingerprint;
-  request.lease_ms = options.lease_ms;
-  request.retention_ms = options.retention_ms;
-  request.owner = options.owner;
-  request.hold = options.hold;
-  request.issued_unix_ms = options.issued_unix_ms;
-  request.wait_ms = options.wait_ms;
-  request.nowait = options.nowait;
-  return request;
 }
 
 Request ForgetRequest(std::string_view key, bool force) {

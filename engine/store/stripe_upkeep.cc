@@ -14,6 +14,13 @@ uint64_t TickAt(int64_t now_ms) { return static_cast<uint64_t>(now_ms / kTickMs)
 // The first tick that begins at or after `due_ms`.
 uint64_t TickAfter(int64_t due_ms) { return TickAt(due_ms + kTickMs - 1); }
 
+// From the front: most retries come soon.
+size_t AgeIndex(int64_t age_ms) {
+  size_t index = 0;
+  while (index < kRetryAgesMs.size() && age_ms > kRetryAgesMs[index]) ++index;
+  return index;
+}
+
 void CountEntry(const Image& image, size_t bytes, int sign, Stats& counts) {
   const uint64_t one = static_cast<uint64_t>(int64_t{sign});
   switch (image.kind) {
@@ -203,12 +210,17 @@ void Stripe::CountReplyLocked(const Pending& pending, const Reply& reply) {
       break;
     case Outcome::kReplay:
       ++counts_.replays;
+      ++counts_.replays_by_age[AgeIndex(reply.age_ms)];
+      counts_.replay_ages_ms += reply.age_ms;
       break;
     case Outcome::kBusy:
       ++counts_.busy;
       break;
     case Outcome::kMismatch:
       ++counts_.mismatches;
+      break;
+    case Outcome::kTooOld:
+      ++counts_.too_old;
       break;
     case Outcome::kFenced:
     case Outcome::kStaleEpoch:
@@ -256,6 +268,11 @@ void Stripe::AddStats(Stats& stats) const {
   stats.claims += counts_.claims;
   stats.takeovers += counts_.takeovers;
   stats.replays += counts_.replays;
+  for (size_t i = 0; i < stats.replays_by_age.size(); ++i) {
+    stats.replays_by_age[i] += counts_.replays_by_age[i];
+  }
+  stats.replay_ages_ms += counts_.replay_ages_ms;
+  stats.too_old += counts_.too_old;
   stats.busy += counts_.busy;
   stats.mismatches += counts_.mismatches;
   stats.finishes += counts_.finishes;

@@ -82,6 +82,16 @@ bool Core::Transact(std::span<const Request> requests, std::span<Reply> replies,
   return true;
 }
 
+absl::Status Core::CallTogether(std::span<const Request> requests, std::span<Reply> replies) {
+  while (!Transact(requests, replies, Store::CommitBy::kStore)) {
+    absl::Status status = log_->WaitCommitted(log_->committed() + 1);
+    if (!status.ok()) return status;
+  }
+  Lsn lsn = 0;
+  for (const Reply& reply : replies) lsn = std::max(lsn, reply.lsn);
+  return log_->WaitCommitted(lsn);
+}
+
 size_t Core::RoomFor(const Transaction& transaction) {
   size_t bytes = 0;
   for (size_t i = 0; i < transaction.size; ++i) {

@@ -65,6 +65,7 @@ Change Claim(const Image& entry, const Request& request, const Moment& moment, I
 
 Change BeginAbsent(const Image& entry, const Request& request, const Moment& moment, Image& next,
                    Reply& reply) {
+  if (request.condition == Condition::kIfPresent) return Answer(reply, Outcome::kNotMet);
   const int64_t retention_ms = request.retention_ms.value_or(moment.defaults->retention_ms);
   if (request.issued_unix_ms != 0 && request.issued_unix_ms < moment.wall_ms - retention_ms) {
     return Answer(reply, Outcome::kTooOld);

@@ -79,7 +79,7 @@ struct BeginOptions {
   std::string_view owner = {};
   // When the lease ends nobody takes over: an operator resolves it.
   bool hold = false;
-  // When the request was first issued (wall clock); see TooOld. 0: not known.
+  // When the request was first issued (wall clock; see IssueTimeOf); see TooOld. 0: not known.
   int64_t issued_unix_ms = 0;
   // Instead of Busy, waits up to so long for what becomes of the claim that runs: its finish is
   // replayed; if it fails for retry, is released or its lease ends, one of those who wait gets the

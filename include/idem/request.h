@@ -22,7 +22,8 @@ namespace idem {
 
 enum class Op : uint8_t {
   // On records.
-  kBegin,     // fingerprint, owner, lease_ms, retention_ms, hold, issued_unix_ms
+  kBegin,     // fingerprint, owner, lease_ms, retention_ms, hold, issued_unix_ms;
+              // condition: kAlways, or kIfPresent (an absent key is kNotMet)
   kComplete,  // token, value, code, retention_ms
   kFail,      // token, final: value, code, retention_ms; not final: after_ms
   kExtend,    // token, lease_ms
@@ -107,7 +108,7 @@ enum class Outcome : uint8_t {
   kDuplicate,   // kSeen, kSeq: it came before
   kGap,         // kSeq: not before `seq` has come; nothing changed
   kStaleEpoch,  // kSeq: the producer has a newer `epoch`; nothing changed
-  kNotMet,      // a register's condition does not hold; nothing changed
+  kNotMet,      // the condition does not hold; nothing changed
   kAbsent,      // kGet, kRemove, kSetDeadline: no such entry
   // Errors that depend on the entry. Nothing changed.
   kUnknownKey,

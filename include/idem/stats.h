@@ -48,6 +48,11 @@ struct LogStats {
   int64_t snapshot_unix_ms = 0;
 };
 
+// 1 s, 10 s, 1 min, 10 min, 1 h, 6 h, 1 d, 2 d, 7 d, 30 d.
+inline constexpr std::array<int64_t, 10> kRetryAgesMs = {
+    1'000,      10'000,     60'000,      600'000,     3'600'000,
+    21'600'000, 86'400'000, 172'800'000, 604'800'000, 2'592'000'000};
+
 struct Stats {
   std::string store_id;  // a random UUID, made with the directory
   Durability durability = Durability::kAlways;
@@ -69,6 +74,11 @@ struct Stats {
   uint64_t claims = 0;     // answers CLAIMED
   uint64_t takeovers = 0;  // of them, with attempt > 1
   uint64_t replays = 0;
+  // The same by the age of the finish: [i] up to kRetryAgesMs[i], the last one beyond. How late
+  // retries come is what a retention is chosen by.
+  std::array<uint64_t, kRetryAgesMs.size() + 1> replays_by_age{};
+  int64_t replay_ages_ms = 0;  // their sum
+  uint64_t too_old = 0;        // refused because of when they were issued
   uint64_t busy = 0;
   uint64_t mismatches = 0;
   uint64_t finishes = 0;

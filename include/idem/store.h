@@ -34,6 +34,7 @@
 #include "idem/options.h"
 #include "idem/request.h"
 #include "idem/stats.h"
+#include "idem/windowed_key.h"
 
 namespace idem {
 
@@ -66,6 +67,10 @@ class Store {
   // failed: unknown until the next open).
   absl::StatusOr<Answer> Begin(std::string_view key, const Fingerprint& fingerprint,
                                const BeginOptions& options = {});
+
+  // Begin for a request without a key of its own (windowed_key.h). The claim's key() is where it
+  // stands. Of the options issued_unix_ms, wait_ms and nowait are not used.
+  absl::StatusOr<Answer> Begin(const WindowedKey& key, const BeginOptions& options = {});
 
   // Begin for each of `calls`, in order, into the answer beside it; waits once for all of them, and
   // for no claim that runs: wait_ms is not read. One key may stand there twice. Faster than one by

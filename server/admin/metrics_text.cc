@@ -1,5 +1,7 @@
 #include "server/admin/metrics_text.h"
 
+#include <array>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
@@ -33,15 +35,23 @@ void MetricsText::Seconds(double value, Labels labels) {
 }
 
 void MetricsText::Histogram(const DurationTotals& totals, Labels labels) {
-  uint64_t up_to = 0;
+  std::array<double, kDurationBounds> bounds;
   for (size_t i = 0; i < kDurationBounds; ++i) {
-    up_to += totals.buckets[i];
-    Line("_bucket", labels, Number(static_cast<double>(DurationBoundUs(i)) / 1e6),
-         std::to_string(up_to));
+    bounds[i] = static_cast<double>(DurationBoundUs(i)) / 1e6;
   }
-  Line("_bucket", labels, "+Inf", std::to_string(totals.count));
-  Line("_sum", labels, kNoBound, Number(static_cast<double>(totals.sum_ns) / 1e9));
-  Line("_count", labels, kNoBound, std::to_string(totals.count));
+  Histogram(bounds, totals.buckets, totals.count, static_cast<double>(totals.sum_ns) / 1e9, labels);
+}
+
+void MetricsText::Histogram(std::span<const double> bounds, std::span<const uint64_t> counts,
+                            uint64_t total, double sum, Labels labels) {
+  uint64_t up_to = 0;
+  for (size_t i = 0; i < bounds.size(); ++i) {
+    up_to += counts[i];
+    Line("_bucket", labels, Number(bounds[i]), std::to_string(up_to));
+  }
+  Line("_bucket", labels, "+Inf", std::to_string(total));
+  Line("_sum", labels, kNoBound, Number(sum));
+  Line("_count", labels, kNoBound, std::to_string(total));
 }
 
 void MetricsText::Counter(std::string_view name, std::string_view help, uint64_t value) {

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -30,6 +31,10 @@ class MetricsText {
   void Seconds(double value, Labels labels = {});
   // The buckets, sum and count of a family of type histogram.
   void Histogram(const DurationTotals& totals, Labels labels = {});
+  // The same with bounds in seconds, how many are up to each and above the one before, how many
+  // there are in all, and their sum.
+  void Histogram(std::span<const double> bounds, std::span<const uint64_t> counts, uint64_t total,
+                 double sum, Labels labels = {});
 
   // A family of one sample.
   void Counter(std::string_view name, std::string_view help, uint64_t value);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 
 #include "server/admin/metrics.h"
 
@@ -36,6 +37,16 @@ void TellOutcomes(const Stats& stats, MetricsText& text) {
   text.Sample(stats.refused_for_disk, {{"for", "disk"}});
   text.Counter("idem_responses_omitted_total", "Responses too large to keep; the fact was kept.",
                stats.responses_omitted);
+}
+
+// How late retries come: what a retention is chosen by.
+void TellRetries(const Stats& stats, MetricsText& text) {
+  std::array<double, kRetryAgesMs.size()> bounds;
+  std::transform(kRetryAgesMs.begin(), kRetryAgesMs.end(), bounds.begin(), SecondsOf);
+  text.Family("idem_retry_age_seconds", "histogram", "Age of the finish, at each replay.");
+  text.Histogram(bounds, stats.replays_by_age, stats.replays, SecondsOf(stats.replay_ages_ms));
+  text.Counter("idem_too_old_total", "Requests refused because of when they were issued.",
+               stats.too_old);
 }
 
 void TellEntries(const Stats& stats, MetricsText& text) {
@@ -82,6 +93,7 @@ void TellSnapshots(const LogStats& log, int64_t wall_ms, MetricsText& text) {
 
 void TellStore(const Stats& stats, MetricsText& text) {
   TellOutcomes(stats, text);
+  TellRetries(stats, text);
   TellEntries(stats, text);
   TellMemory(stats, text);
 }

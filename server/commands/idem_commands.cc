@@ -2,6 +2,8 @@
 #include <limits>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "idem/issue_time.h"
 #include "server/commands/families.h"
 #include "server/commands/record_replies.h"
 #include "server/option_reader.h"
@@ -43,6 +45,18 @@ void SetFingerprint(OptionReader& options, const Call& call, Request& request, P
   request.fingerprint = *digest;
 }
 
+// A number, or the time that the key tells.
+void SetIssueTime(OptionReader& options, Request& request, Plan& plan) {
+  if (!options.Takes("KEY")) {
+    request.issued_unix_ms = options.Integer(1);
+    return;
+  }
+  const absl::StatusOr<int64_t> issued_unix_ms = IssueTimeOf(request.key);
+  if (!issued_unix_ms.ok())
+    return plan.Fail(absl::StrCat("ERR ", issued_unix_ms.status().message()));
+  request.issued_unix_ms = *issued_unix_ms;
+}
+
 void PlanBegin(const Call& call, Plan& plan) {
   Request& request = AskRecord(Op::kBegin, call, plan);
   OptionReader options(call, 2, plan.error());
@@ -60,7 +74,7 @@ void PlanBegin(const Call& call, Plan& plan) {
     } else if (options.Is("HOLD")) {
       request.hold = true;
     } else if (options.Is("ISSUED")) {
-      request.issued_unix_ms = options.Integer(1);
+      SetIssueTime(options, request, plan);
     } else if (options.Is("NOWAIT")) {
       request.nowait = true;
     } else {
@@ -181,7 +195,7 @@ constexpr Command kCommands[] = {
     {"idem.begin", -2, kRecords | kWrite | kDenyOom, kFirst, PlanBegin, AnswerBegin, nullptr,
      "idem", "0.1.0",
      "key [FP digest | BODY bytes] [LEASE milliseconds] [TTL milliseconds] [OWNER nonce] [WAIT "
-     "milliseconds] [HOLD] [ISSUED unix-time-milliseconds] [NOWAIT]",
+     "milliseconds] [HOLD] [ISSUED <unix-time-milliseconds | KEY>] [NOWAIT]",
      "Asks to run the request of this key: claims it, or tells what became of it"},
     {"idem.wait", -3, kNoMulti | kReadOnly, kFirst, PlanWait, AnswerWait, nullptr, "idem", "0.1.0",
      "key milliseconds [FP digest | BODY bytes]",

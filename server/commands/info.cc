@@ -4,8 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <string>
 #include <string_view>
+#include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -164,6 +167,17 @@ void TellSnapshots(const LogStats& log, int64_t wall_ms, std::string& text) {
   Line(text, "snapshots_failed", log.snapshots_failed);
 }
 
+// Replays by age, each count with the age up to which it goes.
+std::string RetryAges(const Stats& store) {
+  static constexpr std::array<std::string_view, std::tuple_size_v<decltype(store.replays_by_age)>>
+      kNames = {"1s", "10s", "1m", "10m", "1h", "6h", "1d", "2d", "7d", "30d", "over"};
+  std::string text;
+  for (size_t i = 0; i < kNames.size(); ++i) {
+    absl::StrAppend(&text, i == 0 ? "" : ",", Absl(kNames[i]), "=", store.replays_by_age[i]);
+  }
+  return text;
+}
+
 void Idem(const Facts& facts, std::string& text) {
   const Stats& store = facts.store;
   Line(text, "ready", WhyNotReady(facts.server).empty() ? 1 : 0);
@@ -186,6 +200,8 @@ void Idem(const Facts& facts, std::string& text) {
   Line(text, "claims", store.claims);
   Line(text, "takeovers", store.takeovers);
   Line(text, "replays", store.replays);
+  Line(text, "retry_age", RetryAges(store));
+  Line(text, "too_old", store.too_old);
   Line(text, "busy", store.busy);
   Line(text, "mismatches", store.mismatches);
   Line(text, "finishes", store.finishes);

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/test_store.h"
 
@@ -310,6 +311,26 @@ TEST_F(StoreCallsTest, StatsCountWhatHappened) {
   EXPECT_EQ(stats.memory_limit_bytes, options_.memory_limit_bytes);
   EXPECT_GT(stats.memory_bytes, 0u);
   EXPECT_EQ(stats.log.committed, store_->committed());
+}
+
+TEST_F(StoreCallsTest, StatsTellHowLateRetriesCome) {
+  EXPECT_TRUE(BeginClaim("k", {.retention_ms = 7'776'000'000}).Complete("done").ok());
+  int64_t age_ms = 0;
+  for (const int64_t bound_ms : kRetryAgesMs) {
+    for (const int64_t at_ms : {bound_ms, bound_ms + 1}) {
+      clock_.Advance(at_ms - age_ms);
+      age_ms = at_ms;
+      Begin<Replay>("k");
+    }
+  }
+  Begin<TooOld>("other", {.issued_unix_ms = 1});
+  const Stats stats = store_->GetStats();
+  EXPECT_THAT(stats.replays_by_age, testing::ElementsAre(1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1));
+  EXPECT_EQ(stats.replays, 20u);
+  EXPECT_EQ(stats.replay_ages_ms, 2 * (1'000 + 10'000 + 60'000 + 600'000 + 3'600'000 + 21'600'000 +
+                                       86'400'000 + 172'800'000 + 604'800'000 + 2'592'000'000) +
+                                      10);
+  EXPECT_EQ(stats.too_old, 1u);
 }
 
 TEST_F(StoreCallsTest, ExpiredEntriesAreFreedByASteppedStore) {

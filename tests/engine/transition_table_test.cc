@@ -153,6 +153,7 @@ Decision Claimed(const Case& c, uint32_t attempt) {
 }
 
 Decision FirstClaim(const Case& c) {
+  if (c.request.condition == Condition::kIfPresent) return Stays(c, Outcome::kNotMet);
   return c.moment.memory_full ? Stays(c, Outcome::kOutOfMemory) : Claimed(c, 1);
 }
 

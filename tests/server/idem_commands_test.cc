@@ -18,7 +18,7 @@ constexpr char kConflict[] =
 constexpr char kWrongType[] = "WRONGTYPE Operation against a key holding the wrong kind of value";
 constexpr char kBeginUsage[] =
     "usage: IDEM.BEGIN key [FP digest | BODY bytes] [LEASE milliseconds] [TTL milliseconds] [OWNER "
-    "nonce] [WAIT milliseconds] [HOLD] [ISSUED unix-time-milliseconds] [NOWAIT]";
+    "nonce] [WAIT milliseconds] [HOLD] [ISSUED <unix-time-milliseconds | KEY>] [NOWAIT]";
 
 TEST_F(IdemCommands, OneRequestFromClaimToReplay) {
   const std::string token = Claim("k", {"FP", "abc"});
@@ -130,6 +130,20 @@ TEST_F(IdemCommands, NoWaitIsAWordOfBeginAndOfFinishes) {
 TEST_F(IdemCommands, BeginOfAnOldRequestIsTooOld) {
   Expect({"IDEM.BEGIN", "k", "TTL", "60000", "ISSUED", "1799999939999"}, "*1\r\n$6\r\nTOOOLD\r\n");
   Claim("k", {"TTL", "60000", "ISSUED", "1799999940000"});
+}
+
+// 1799999940000 is 01a3185b65a0 in hexadecimal; one less is 01MCC5PSCZ as a ULID.
+TEST_F(IdemCommands, BeginTakesTheTimeOfIssueFromTheKey) {
+  const std::string in_time = "acme:01a3185b-65a0-7000-8000-000000000000";
+  const std::string too_old = "acme:01a3185b-659f-7000-8000-000000000000";
+  Claim(in_time, {"TTL", "60000", "ISSUED", "KEY"});
+  Expect({"IDEM.BEGIN", too_old, "issued", "key", "TTL", "60000"}, "*1\r\n$6\r\nTOOOLD\r\n");
+  Expect({"IDEM.BEGIN", "01MCC5PSCZ0000000000000000", "ISSUED", "KEY", "TTL", "60000"},
+         "*1\r\n$6\r\nTOOOLD\r\n");
+  ExpectError({"IDEM.BEGIN", "order-7", "ISSUED", "KEY"},
+              "ERR the key tells no time of issue: it, or what follows its last ':', must be a "
+              "UUIDv7 or ULID");
+  Expect({"IDEM.GET", "order-7"}, "*-1\r\n", "_\r\n");
 }
 
 TEST_F(IdemCommands, BeginRefusesWhatItDoesNotUnderstand) {

@@ -245,6 +245,8 @@ class MonitorTest(OperationTest):
                 ('idem_command_errors_total{cmd="idem.complete"}', "1"),
                 ('idem_claims_total{result="new"}', "1"),
                 ('idem_claims_total{result="replay"}', "1"),
+                ('idem_retry_age_seconds_bucket{le="2592000"}', "1"),
+                ("idem_retry_age_seconds_count", "1"), ("idem_too_old_total", "0"),
                 ('idem_commits_total{result="ok"}', "1"),
                 ('idem_commits_total{result="stale_token"}', "1"),
                 ('idem_entries{state="finished"}', "1"), ('idem_entries{state="plain"}', "1"),

@@ -148,6 +148,8 @@ TEST_F(ServerCommands, InfoHasWhatClientsLookFor) {
                            "rdb_last_bgsave_status:ok",
                            "claims:1",
                            "replays:0",
+                           "retry_age:1s=0,10s=0,1m=0,10m=0,1h=0,6h=0,1d=0,2d=0,7d=0,30d=0,over=0",
+                           "too_old:0",
                            "log_segments:"}) {
     EXPECT_THAT(info, HasSubstr(std::string("\r\n") + line)) << line;
   }

@@ -14,6 +14,7 @@ int64_t Model::LeaseEnd(const Record& record) const {
 
 Reply Model::Begin(const Request& request, Entry* entry, const Reply& told) {
   if (entry == nullptr) {
+    if (request.condition == Condition::kIfPresent) return Plain(Outcome::kNotMet);
     const int64_t retention_ms = request.retention_ms.value_or(default_retention_ms_);
     const bool old =
         request.issued_unix_ms != 0 && wall_ms_ - request.issued_unix_ms > retention_ms;

@@ -154,6 +154,7 @@ void RandomRequests::FillBegin(Request& request) {
   request.owner = Any(kOwners);
   if (OneIn(40)) request.owner = Keep(std::string(64, 'o'));
   request.hold = OneIn(8);
+  if (OneIn(10)) request.condition = Condition::kIfPresent;
   if (!OneIn(4)) {
     request.lease_ms = 1 + PickMs(traffic_.lease_ms_max);
     request.retention_ms = *request.lease_ms + PickMs(8 * traffic_.lease_ms_max);

@@ -120,9 +120,12 @@ void AddBegins(CallList& list) {
           request.lease_ms = times.lease_ms;
           request.retention_ms = times.retention_ms;
           request.hold = hold;
-          list.push_back({absl::StrCat("BEGIN fp", fingerprint, " owner '", std::string(owner), "'",
-                                       hold ? " HOLD" : "", " lease ", times.lease_ms.value_or(-1)),
-                          request});
+          const std::string name =
+              absl::StrCat("BEGIN fp", fingerprint, " owner '", std::string(owner), "'",
+                           hold ? " HOLD" : "", " lease ", times.lease_ms.value_or(-1));
+          list.push_back({name, request});
+          request.condition = Condition::kIfPresent;
+          list.push_back({name + " if present", request});
         }
       }
     }
