@@ -151,18 +151,11 @@ class Store {
   Lsn synced() const;
   // OK, or why the log has failed: replies above committed() are unknown for ever.
   absl::Status log_status() const;
-  // Execute for one kBegin or kAwait that has wait_ms: where the answer would be kBusy, running or
-  // backoff, the request is kept, owner and all, and made again when that may have changed: `told`
-  // is called once with the reply, at the latest when the time is over (kBusy). Until then
-  // ForgetWaiter takes it back. A store that is destroyed forgets its waiters.
-  //
-  // `told` is called on any thread, under a lock of the store: it must be short, and must not call
-  // the store but for committed() and log_status().
-  enum class Waiting : uint8_t {
-    kAnswered,     // `reply` is the answer; `told` is not called
-    kWaits,        // `id` names it
-    kBacklogFull,  // nothing was done; try again when committed() has moved
-  };
+  // Execute for one kBegin or kAwait that has wait_ms: instead of kBusy, running or backoff, it is
+  // kept, and asked again when that may have changed; `told` gets the reply, at the latest when the
+  // time is over, on any thread, under a lock of the store: as short as a commit listener. kWaits:
+  // `id` names it. kBacklogFull: nothing was done. A store that is destroyed forgets its waiters.
+  enum class Waiting : uint8_t { kAnswered, kWaits, kBacklogFull };
   using WaitListener = std::function<void(Reply& reply)>;
   Waiting ExecuteOrWait(const Request& request, Reply& reply, WaitId& id, const WaitListener& told,
                         CommitBy by = CommitBy::kStore);
