@@ -48,7 +48,10 @@ Connection::Connection(LoopContext& loop, std::string peer)
   session_.peer = std::move(peer);
 }
 
-Connection::~Connection() { loop_.server.client_memory.Charge(charged_, 0, 1); }
+Connection::~Connection() {
+  ForgetWaiter();
+  loop_.server.client_memory.Charge(charged_, 0, 1);
+}
 
 const RespLimits& Connection::Limits() const {
   static constexpr RespLimits kBeforeAuth = RespLimits::BeforeAuth();

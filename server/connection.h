@@ -73,7 +73,6 @@ class Connection {
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
-  ~Connection() { ForgetWaiter(); }
 
   // Bytes from the client; only while wants_input().
   void Feed(std::string_view bytes);

@@ -59,7 +59,7 @@ EventLoop::EventLoop(ServerContext& server, size_t index, std::span<const Listen
       epoll_(std::move(epoll)),
       wakeup_(std::move(wakeup)),
       received_(kReceiveBytes) {
-  context_.waited.SetWake([this] { Wake(wakeup_.get()); });
+  context_.waited.SetWake([this] { Wake(); });
   if (Store* const store = store_.get()) ListenTo(*store);
 }
 

@@ -97,15 +97,16 @@ TEST_F(TransactionTest, OfOnlyReadsSeesOneMoment) {
 TEST_F(TransactionTest, AWatchedKeyMustStayAsItWas) {
   Set("k", "1", 100);
   const Token version = VersionOf("k");
+  const int64_t deadline_ms = Get("k").deadline_ms;
   Transaction late(store_), early(store_), fine(store_);
-  EXPECT_TRUE(early.Watch("k", version));
-  EXPECT_TRUE(early.Watch("absent", 0));
-  EXPECT_FALSE(late.Watch("k", version + 1));
-  EXPECT_FALSE(late.Watch("absent", version));
+  EXPECT_TRUE(early.Watch({.key = "k", .version = version, .deadline_ms = deadline_ms}));
+  EXPECT_TRUE(early.Watch({.key = "absent", .version = 0}));
+  EXPECT_FALSE(late.Watch({.key = "k", .version = version + 1, .deadline_ms = deadline_ms}));
+  EXPECT_FALSE(late.Watch({.key = "absent", .version = version}));
   early.Put("other", "mine");
   Set("absent", "here");
   EXPECT_EQ(early.Commit(), Result::kConflict);
-  EXPECT_TRUE(fine.Watch("k", version));
+  EXPECT_TRUE(fine.Watch({.key = "k", .version = version, .deadline_ms = deadline_ms}));
   fine.Put("other", "mine");
   EXPECT_EQ(fine.Commit(), Result::kDone);
   EXPECT_EQ(ValueOf("k"), "1");
