@@ -80,7 +80,8 @@ TEST(StoreWaitThreadsTest, WhoGoesAwayIsToldBeforeOrNever) {
       if (waiting == Store::Waiting::kAnswered) {
         *told = reply.outcome == Outcome::kClaimed ? reply.token : 0;
       } else {
-        EXPECT_NE(store->ForgetWaiter(id), is_told.load());
+        const bool was_forgotten = store->ForgetWaiter(id);
+        EXPECT_NE(was_forgotten, is_told.load());
       }
       if (*told != 0) {
         EXPECT_TRUE(store->Attach("k", *told).FailRetry().ok());

@@ -263,8 +263,8 @@ TEST_F(ServerCommands, CommandDescribesTheRows) {
   EXPECT_THAT(client3_.Ask({"COMMAND", "DOCS", "idem.forget", "nope"}),
               StartsWith("%1\r\n$11\r\nidem.forget\r\n%4\r\n$7\r\nsummary\r\n"));
   EXPECT_THAT(client2_.Ask({"COMMAND", "DOCS", "IDEM.FORGET"}),
-              HasSubstr("$9\r\narguments\r\n*2\r\n*4\r\n$4\r\nname\r\n$3\r\nkey\r\n$4\r\ntype\r\n"
-                        "$6\r\nstring\r\n*6\r\n$4\r\nname\r\n$5\r\nFORCE\r\n"));
+              HasSubstr("$9\r\narguments\r\n*3\r\n*4\r\n$4\r\nname\r\n$3\r\nkey\r\n$4\r\ntype\r\n"
+                        "$6\r\nstring\r\n*6\r\n$4\r\nname\r\n$4\r\nBODY\r\n"));
   EXPECT_THAT(client2_.Ask({"CLIENT", "HELP"}), HasSubstr("+SETNAME connection-name\r\n"));
 }
 

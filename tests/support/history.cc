@@ -42,6 +42,7 @@ Reply Briefly(Reply reply) {
       brief.token = reply.token;
       brief.attempt = reply.attempt;
       brief.lease_ms = reply.lease_ms;
+      brief.response = std::move(reply.response);  // the steps
       break;
     case Outcome::kReplay:
       brief.state = reply.state;
