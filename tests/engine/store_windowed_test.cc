@@ -1,5 +1,7 @@
 // Begin with a WindowedKey: windows side by side count as one, and nothing runs twice across them.
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -15,6 +17,25 @@ constexpr int64_t kWindowMs = 60'000;
 constexpr int64_t kRetentionMs = 600'000;
 // Where a window begins, in time that the fake clock starts at.
 constexpr int64_t kBorderMs = 1'800'000'000'000 / kWindowMs * kWindowMs;
+
+// Runs something when the store asks for the wall's time. For a Begin that is just before it takes
+// locks to claim: whatever it has looked at by then may be different afterwards.
+class InterruptingClock final : public Clock {
+ public:
+  explicit InterruptingClock(const Clock* clock) : clock_(clock) {}
+
+  int64_t BootMs() const override { return clock_->BootMs(); }
+  int64_t WallMs() const override {
+    if (const auto run = std::exchange(interrupt, nullptr)) run();
+    return clock_->WallMs();
+  }
+  std::string BootId() const override { return clock_->BootId(); }
+
+  mutable std::function<void()> interrupt;
+
+ private:
+  const Clock* clock_;
+};
 
 class StoreWindowedTest : public StoreTest {
  protected:
@@ -98,6 +119,17 @@ TEST_F(StoreWindowedTest, TheNextAttemptTakesOverFromTheNeighbour) {
   EXPECT_EQ(second.key(), key);
   EXPECT_TRUE(second.Complete("order 1").ok());
   ExpectReplay(kBorderMs, "order 1");
+}
+
+TEST_F(StoreWindowedTest, ACallerWhoComesBetweenIsSeen) {
+  InterruptingClock clock(&clock_);
+  options_.clock = &clock;
+  Open();
+  std::optional<Claim> other;
+  clock.interrupt = [&] { other.emplace(Order<Claim>(kBorderMs)); };
+  Order<Busy>(kBorderMs - 1);
+  EXPECT_TRUE(other.has_value());
+  store_.reset();  // before its clock
 }
 
 TEST_F(StoreWindowedTest, WhatWasForgottenIsNotInTheWay) {
