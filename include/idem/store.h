@@ -28,6 +28,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "idem/answer.h"
+#include "idem/changes.h"
 #include "idem/claim.h"
 #include "idem/dedup.h"
 #include "idem/fingerprint.h"
@@ -124,6 +125,23 @@ class Store {
   // For callers who have a digest already: 1 .. 32 bytes.
   absl::StatusOr<Fingerprint> FingerprintOfDigest(std::string_view digest) const;
 
+  // --- The change stream -------------------------------------------------------------------------
+
+  // What was finished (completed, or failed finally) behind the LSN `after`, 0 from the beginning,
+  // in the order of the log and as of its synced part only; plain values are no changes. Reading
+  // goes on with the page's `next`, after any crash with one that was kept before: each change is
+  // told at least once, and always under the same LSN. Takes no lock that a writer waits for.
+  //
+  // With a cursor `after` says: its reader has handled everything up to there. The cursor is moved
+  // (made, if there is none; only forward), durably, and what is behind it stays in the log, up to
+  // Options::max_pinned_log_bytes. Reading begins where the cursor then stands, so a reader that
+  // has kept nothing passes 0. A cursor is the plain value "idem:cursor:<name>", and ends with it.
+  //
+  // Errors: kFailedPrecondition (memory mode; `after` is ahead of this log), kDataLoss (damage:
+  // names file and offset), kInvalidArgument, and with a cursor those of a plain value. More than
+  // 1000 cursors: kResourceExhausted.
+  absl::StatusOr<ChangesAnswer> ReadChanges(Lsn after, const ChangesOptions& options = {});
+
   // --- For event loops ---------------------------------------------------------------------------
 
   // Who sees to it that changes are committed. kStore: a thread of the store, at once. kCaller: the
@@ -161,8 +179,14 @@ class Store {
                         CommitBy by = CommitBy::kStore);
   // After its return `told` is not running and is not called any more. False: it was called.
   bool ForgetWaiter(WaitId id);
-  // Called after committed() moved or the log failed, on any thread, holding no lock. It must be
-  // short, and must not call the store but for committed() and log_status(). Returns an id.
+  // ReadChanges that waits for no commit, only for files to be read. The answer may be told when
+  // committed() >= cursor.lsn. kCancelled: nothing was done, the backlog is full; try again when
+  // committed() has moved. kAborted: the cursor's outcome, an error, tells why. The cursor's move
+  // is the caller's to commit.
+  absl::StatusOr<ChangesAnswer> ReadChanges(Lsn after, const ChangesOptions& options,
+                                            Reply& cursor);
+  // Called after committed() or synced() moved or the log failed, on any thread, holding no lock.
+  // It must be short, and must not call the store but for those and log_status(). Returns an id.
   int AddCommitListener(std::function<void()> listener);
   // After its return the listener is not running and is not called again.
   void RemoveCommitListener(int id);
