@@ -1,5 +1,16 @@
-// The change stream: what was finished, in the order of the log, to be published elsewhere (an
-// outbox). See Store::ReadChanges.
+// The change stream: what was finished, in the order of the log, to be published elsewhere: an
+// outbox that Complete itself writes. What Store::ReadChanges takes and tells.
+//
+// Changes are records that were completed or failed finally; plain values are none. A reader goes
+// on with a page's `next`, after a crash with one that it had kept: each change is told at least
+// once, and always under the same LSN. Nothing is told before it is proved on disk. Reading takes
+// no lock that a writer waits for.
+//
+// With a cursor `after` says: its reader has handled everything up to there. The cursor is moved
+// (made, if there is none; only forward), durably, and what is behind it stays in the log, up to
+// Options::max_pinned_log_bytes. Reading begins where the cursor then stands, so a reader that has
+// kept nothing passes 0. A cursor is the plain value "idem:cursor:<name>", and ends with it; there
+// may be 1000.
 #ifndef IDEM_CHANGES_H_
 #define IDEM_CHANGES_H_
 
@@ -52,7 +63,7 @@ using ChangesAnswer = std::variant<ChangePage, Truncated>;
 struct ChangesOptions {
   // 1 .. 1000. A page ends sooner behind 1 MiB of the log, or of what it tells.
   size_t count = 100;
-  // Empty: none. Else 1 .. 256 bytes that name a durable cursor; see Store::ReadChanges.
+  // Empty: none. Else up to 256 bytes that name a durable cursor.
   std::string_view cursor = {};
 };
 

@@ -127,19 +127,10 @@ class Store {
 
   // --- The change stream -------------------------------------------------------------------------
 
-  // What was finished (completed, or failed finally) behind the LSN `after`, 0 from the beginning,
-  // in the order of the log and as of its synced part only; plain values are no changes. Reading
-  // goes on with the page's `next`, after any crash with one that was kept before: each change is
-  // told at least once, and always under the same LSN. Takes no lock that a writer waits for.
-  //
-  // With a cursor `after` says: its reader has handled everything up to there. The cursor is moved
-  // (made, if there is none; only forward), durably, and what is behind it stays in the log, up to
-  // Options::max_pinned_log_bytes. Reading begins where the cursor then stands, so a reader that
-  // has kept nothing passes 0. A cursor is the plain value "idem:cursor:<name>", and ends with it.
-  //
-  // Errors: kFailedPrecondition (memory mode; `after` is ahead of this log), kDataLoss (damage:
-  // names file and offset), kInvalidArgument, and with a cursor those of a plain value. More than
-  // 1000 cursors: kResourceExhausted.
+  // What was finished behind the LSN `after`, 0 from the beginning, in the order of the log, as far
+  // as it is synced; see changes.h. Errors: kFailedPrecondition (memory mode; `after` is ahead of
+  // this log), kDataLoss (damage: names file and offset), kInvalidArgument, those of the disk, and
+  // with a cursor those of a plain value.
   absl::StatusOr<ChangesAnswer> ReadChanges(Lsn after, const ChangesOptions& options = {});
 
   // --- For event loops ---------------------------------------------------------------------------
@@ -179,10 +170,9 @@ class Store {
                         CommitBy by = CommitBy::kStore);
   // After its return `told` is not running and is not called any more. False: it was called.
   bool ForgetWaiter(WaitId id);
-  // ReadChanges that waits for no commit, only for files to be read. The answer may be told when
-  // committed() >= cursor.lsn. kCancelled: nothing was done, the backlog is full; try again when
-  // committed() has moved. kAborted: the cursor's outcome, an error, tells why. The cursor's move
-  // is the caller's to commit.
+  // ReadChanges that waits for files alone. The answer may be told when committed() >= cursor.lsn;
+  // the cursor's move is the caller's to commit. kCancelled: the backlog is full, nothing was done.
+  // kAborted: the cursor's outcome tells why.
   absl::StatusOr<ChangesAnswer> ReadChanges(Lsn after, const ChangesOptions& options,
                                             Reply& cursor);
   // Called after committed() or synced() moved or the log failed, on any thread, holding no lock.

@@ -1,5 +1,5 @@
-"""IDEM.CHANGES to redis-py, and the outbox of examples/outbox.py over kill -9 of the store and of the publisher: each order that
-was completed is published exactly once.
+"""IDEM.CHANGES to redis-py; and the outbox of examples/outbox.py over kill -9 of the store and of the
+publisher: each order that was completed is published exactly once.
 
 One worker completes orders. In each life of the store it is killed, or its publisher, or both, at a
 moment counted in answers or in orders that were published; then both are started again.
