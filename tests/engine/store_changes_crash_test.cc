@@ -177,7 +177,7 @@ class Lives {
 class StoreChangesCrashTest : public testing::TestWithParam<Durability> {};
 
 TEST_P(StoreChangesCrashTest, WhatWasToldStaysAndNothingIsMissed) {
-  RunSeeds(TestSize(300), [](uint64_t seed) { Lives(GetParam(), seed).Run(); });
+  RunSeeds(TestSize(100), [](uint64_t seed) { Lives(GetParam(), seed).Run(); });
 }
 
 INSTANTIATE_TEST_SUITE_P(Modes, StoreChangesCrashTest,
