@@ -179,7 +179,7 @@ absl::StatusOr<ChangesAnswer> Store::ReadChanges(Lsn after, const ChangesOptions
     absl::Status status = core_->log().WaitCommitted(lsn);
     if (!status.ok()) return status;
     if (backlog_full) continue;
-    if (absl::IsAborted(answer.status())) return StatusOf(cursor);
+    if (absl::IsAborted(answer.status())) return engine::StatusOf(cursor);
     return answer;
   }
 }
