@@ -42,6 +42,8 @@ struct Call {
   Lsn lsn = 0;         // `run` raises it if what it tells may not leave before that is committed
   size_t changes = 0;  // made by `run`, for the caller to have committed
   bool backlog_full = false;  // `run` wrote no answer; to be called again when the log has room
+  // The same; when the log has moved, or session.blocked.until_ms has come.
+  bool blocked = false;
   Transaction* transaction = nullptr;  // within EXEC: what the command is a part of
 };
 

@@ -48,8 +48,8 @@ std::string UnknownSubcommand(const Command& container, Arguments args) {
 
 CommandTable::CommandTable() {
   for (const auto& family :
-       {IdemCommands(), DedupCommands(), StringCommands(), UpdateCommands(), KeyCommands(),
-        KeyspaceCommands(), ObjectCommands(), ScanCommands(), ScriptCommands(),
+       {IdemCommands(), ChangesCommands(), DedupCommands(), StringCommands(), UpdateCommands(),
+        KeyCommands(), KeyspaceCommands(), ObjectCommands(), ScanCommands(), ScriptCommands(),
         TransactionCommands(), ConnectionCommands(), ClientCommands(), ServerCommands(),
         ConfigCommands(), OperatorCommands(), DiagnosticCommands(), SnapshotCommands(),
         IntrospectionCommands()}) {

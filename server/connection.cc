@@ -85,13 +85,26 @@ void Connection::Close() {
 }
 
 bool Connection::Continue() {
-  if (pause_ == Pause::kNone || pause_ == Pause::kWaiting) return false;
-  const bool still_full =
-      pause_ == Pause::kOutput ? output_.unsent_bytes() > kPauseBytes : Now() == paused_at_;
-  if (still_full) return false;
+  if (pause_ == Pause::kNone || MustPauseOn()) return false;
   pause_ = Pause::kNone;
   RunBuffered();
   return true;
+}
+
+bool Connection::MustPauseOn() {
+  switch (pause_) {
+    case Pause::kNone:
+      return false;
+    case Pause::kWaiting:  // for TellWaited
+      return true;
+    case Pause::kOutput:
+      return output_.unsent_bytes() > kPauseBytes;
+    case Pause::kBacklog:
+      return Now() == paused_at_;
+    case Pause::kBlocked:
+      return Now() == paused_at_ && loop_.server.clock().BootMs() < session_.blocked.until_ms;
+  }
+  return false;
 }
 
 Lsn Connection::Committed() const {
@@ -159,7 +172,8 @@ size_t Connection::RunAlone(const Command& command, size_t begin, size_t end) {
   Call call = {command, parser_->args(), loop_.server, session_};
   RunOrQueue(call, writer_);
   loop_.batch.AddChanges(call.changes);
-  if (call.backlog_full) return AwaitLog(before, begin);
+  if (call.backlog_full) return AwaitLog(before, begin, Pause::kBacklog);
+  if (call.blocked) return AwaitLog(before, begin, Pause::kBlocked);
   if (watch && !is_queued) loop_.timing.Note(*watch, call);
   Count(command, output_.buffer()->view().substr(answer).starts_with('-'));
   output_.Seal(call.lsn);
@@ -188,7 +202,7 @@ size_t Connection::Settle(size_t next) {
     next = batch.offset(told);
     parser_.emplace(Limits());
   } else if (executed < batch.size() && !closing_) {
-    next = AwaitLog(before, batch.offset(executed));
+    next = AwaitLog(before, batch.offset(executed), Pause::kBacklog);
   }
   batch.Clear();
   return next;
@@ -243,9 +257,9 @@ void Connection::ForgetWaiter() {
   waiter_ = 0;
 }
 
-// The log was full at `before`: goes on at `next` when that may have changed.
-size_t Connection::AwaitLog(const LogMoment& before, size_t next) {
-  pause_ = Pause::kBacklog;
+// The log was full, or told nothing, at `before`: goes on at `next` when that may have changed.
+size_t Connection::AwaitLog(const LogMoment& before, size_t next, Pause reason) {
+  pause_ = reason;
   paused_at_ = before;
   parser_.emplace(Limits());
   return next;

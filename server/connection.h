@@ -11,7 +11,9 @@
 //   - the log has no room just now: it goes on when committed() or log_moves has moved;
 //   - more than kPauseBytes of answers wait for a client that does not read them;
 //   - its last command waits for its answer (BEGIN .. WAIT): it goes on with TellWaited. Should the
-//     connection go before, its waiter is forgotten.
+//     connection go before, its waiter is forgotten;
+//   - a command waits for something to tell (Session::blocked): it is run again when the log has
+//     moved, or its time is over. Nothing else remembers it, so it goes with the connection.
 // Its unfinished bytes stay where they are; Continue() goes on with them. Memory: input holds at
 // most one unfinished command and what was fed with it; output at most kCloseBytes, then the
 // connection is dropped. Both are given back when empty, and charged to all clients together
@@ -86,7 +88,12 @@ class Connection {
 
   // The answer to the command that waits has come.
   void TellWaited(Reply& reply);
-  bool waits_for_answer() const { return pause_ == Pause::kWaiting; }
+  // Its client's last command waits for its answer; if until then at the longest: boot time, else
+  // 0.
+  bool waits_for_answer() const { return pause_ == Pause::kWaiting || pause_ == Pause::kBlocked; }
+  int64_t blocked_until_ms() const {
+    return pause_ == Pause::kBlocked ? session_.blocked.until_ms : 0;
+  }
   uint64_t id() const { return session_.id; }
 
   // What may be sent now, and how much of it was.
@@ -95,7 +102,9 @@ class Connection {
 
   bool wants_input() const { return pause_ == Pause::kNone && !closing_ && !input_ended_; }
   // Something here goes on when committed() moves.
-  bool waits_for_commit() const { return output_.has_gates() || pause_ == Pause::kBacklog; }
+  bool waits_for_commit() const {
+    return output_.has_gates() || pause_ == Pause::kBacklog || pause_ == Pause::kBlocked;
+  }
   int64_t since_boot_ms() const { return session_.since_boot_ms; }
   // Is it somebody? Until then commands are few and small, and the owner gives it little time.
   bool is_authenticated() const { return session_.user != nullptr; }
@@ -103,7 +112,7 @@ class Connection {
   bool finished() const;
 
  private:
-  enum class Pause : uint8_t { kNone, kBacklog, kOutput, kWaiting };
+  enum class Pause : uint8_t { kNone, kBacklog, kOutput, kWaiting, kBlocked };
   // As long as this is the same it is not worth asking again.
   struct LogMoment {
     Lsn committed = 0;
@@ -127,7 +136,8 @@ class Connection {
   // Executes the last one of the batch, which may wait. False: the log has no room.
   bool ExecuteOrWait();
   void ForgetWaiter();
-  size_t AwaitLog(const LogMoment& before, size_t next);
+  size_t AwaitLog(const LogMoment& before, size_t next, Pause reason);
+  bool MustPauseOn();
 
   size_t TellAll(size_t executed);
   void Tell(size_t i);

@@ -33,6 +33,7 @@ class CommandTable;
 // What one event loop has seen since the start.
 struct alignas(64) LoopStats {
   Counter connections;
+  Counter blocked_clients;       // now
   Counter rejected_connections;  // over maxclients
   Counter commands;
   Counter error_replies;
@@ -93,6 +94,14 @@ struct ServerContext {
   std::vector<LoopStats> loops;
 };
 
+// A command that waits for something to tell, and is called again meanwhile (IDEM.CHANGES ..
+// BLOCK).
+struct Blocked {
+  int64_t until_ms = 0;  // boot time; 0: none
+  Lsn after = 0;         // where it goes on
+  Lsn lsn = 0;           // must be committed before it is answered
+};
+
 // What an IDEM.MSEEN was told before the log had no more room. It goes on from there when it is run
 // again.
 struct SeenSoFar {
@@ -109,7 +118,8 @@ struct Session {
   std::string name;
   std::string library_name;
   std::string library_version;
-  bool quit = false;                    // answer, then close
+  bool quit = false;  // answer, then close
+  Blocked blocked;
   std::unique_ptr<CommandQueue> queue;  // between MULTI and EXEC
   std::vector<WatchedKey> watched;
   SeenSoFar seen;

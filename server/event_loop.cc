@@ -104,6 +104,7 @@ void EventLoop::Turn(int timeout_ms) {
   for (int i = 0; i < count; ++i) Dispatch(events[i]);
   if (!is_accepting_ && context_.server.clock().BootMs() >= accept_again_ms_) StartAccepting();
   TouchWaiting();
+  TouchDue();
   CloseSilent();
   EndTurn();
   CommitTurn();
@@ -124,6 +125,10 @@ int EventLoop::SleepMs(int timeout_ms) {
   if (!clients_.empty() && timeout_ms == kForever) timeout_ms = kLookMs;
   if (!is_accepting_ && (timeout_ms == kForever || timeout_ms > kAcceptPauseMs)) {
     timeout_ms = kAcceptPauseMs;
+  }
+  if (!timed_.empty()) {
+    const int64_t left_ms = timed_.begin()->first - context_.server.clock().BootMs();
+    timeout_ms = std::min(timeout_ms, static_cast<int>(std::max<int64_t>(0, left_ms)));
   }
   if (waiting_.empty()) return timeout_ms;
   // From here on a move wakes us; one that came before is seen here.
@@ -235,7 +240,9 @@ void EventLoop::Flush(Client& client) {
     return Close(client);
   }
   SetWaiting(client, connection.waits_for_commit());
-  if (connection.waits_for_answer()) blocked_[connection.id()] = &client;
+  const int64_t until_ms = connection.blocked_until_ms();
+  SetTimed(client, until_ms);
+  if (connection.waits_for_answer() && until_ms == 0) blocked_[connection.id()] = &client;
   UpdateInterest(client);
 }
 
@@ -292,6 +299,24 @@ void EventLoop::TellWaited() {
   }
 }
 
+// Whose time to wait is over.
+void EventLoop::TouchDue() {
+  if (timed_.empty()) return;
+  const int64_t now_ms = context_.server.clock().BootMs();
+  for (const auto& [until_ms, client] : timed_) {
+    if (until_ms > now_ms) break;
+    Touch(*client);
+  }
+}
+
+void EventLoop::SetTimed(Client& client, int64_t until_ms) {
+  if (client.blocked_until_ms == until_ms) return;
+  if (client.blocked_until_ms != 0) timed_.erase({client.blocked_until_ms, &client});
+  if (until_ms != 0) timed_.emplace(until_ms, &client);
+  client.blocked_until_ms = until_ms;
+  context_.stats.blocked_clients.Set(timed_.size());
+}
+
 void EventLoop::SetWaiting(Client& client, bool is_waiting) {
   if (client.is_waiting == is_waiting) return;
   client.is_waiting = is_waiting;
@@ -308,6 +333,7 @@ void EventLoop::Close(Client& client) {
   if (client.is_closed) return;
   client.is_closed = true;
   SetWaiting(client, false);
+  SetTimed(client, 0);
   client.queue->Remove(client);
   blocked_.erase(client.connection.id());
   closed_.push_back(&client);

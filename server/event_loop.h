@@ -19,6 +19,9 @@
 // The exception: where every client of the loop waits for a commit, the loop has nothing else to
 // do, and commits by itself. A hand-over there and back costs about as much as a fast disk.
 //
+// A client whose command waits for its answer (IDEM.CHANGES .. BLOCK) counts as one that waits for
+// a commit. It is not read meanwhile, only watched: should it go, its command is forgotten.
+//
 // A client that has not authenticated in kStrangerMs is closed, and so is one that was silent for
 // the setting `timeout`. A loop wakes at least once a second while it has clients, so that it sees
 // a setting that has moved; it looks at the clock only where one of the two is waited for.
@@ -39,6 +42,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <span>
 #include <utility>
 #include <vector>
@@ -99,7 +103,8 @@ class EventLoop {
     bool is_closed = false;
     bool cannot_send = false;  // the socket is full
     bool is_waiting = false;
-    size_t waiting_index = 0;  // in waiting_, while it is there
+    size_t waiting_index = 0;      // in waiting_, while it is there
+    int64_t blocked_until_ms = 0;  // as in timed_; 0: it is not there
   };
 
   EventLoop(ServerContext& server, size_t index, std::span<const Listener> listeners,
@@ -136,7 +141,9 @@ class EventLoop {
   void Touch(Client& client);
   void TouchWaiting();
   void TellWaited();
+  void TouchDue();
   void SetWaiting(Client& client, bool is_waiting);
+  void SetTimed(Client& client, int64_t until_ms);
   void Close(Client& client);
 
   void OnCommit();
@@ -159,6 +166,7 @@ class EventLoop {
   std::vector<Client*> touched_;                               // to be flushed in this turn
   std::vector<Client*> closed_;                                // to be freed in this turn
   std::vector<Client*> waiting_;                               // for a commit, in no order
+  std::set<std::pair<int64_t, Client*>> timed_;                // by the end of their wait
   Patience strangers_;                                         // not known yet
   Patience known_;                                             // in order while there is a timeout
   bool has_timeout_ = false;

@@ -248,6 +248,9 @@ std::vector<Setting> StoreSettings() {
       BytesSetting("segment-bytes", "64mb", "64kb to 1gb", {64 << 10, 1 << 30},
                    "size of one log file, or with kb, mb: two are kept filled with zeros ahead",
                    IDEM_FIELD(store.segment_bytes)),
+      BytesSetting("max-pinned-log-bytes", "1gb", "0 to 65536gb", {0, uint64_t{1} << 46},
+                   "how much of the log is kept for the cursors of IDEM.CHANGES alone",
+                   IDEM_FIELD(store.max_pinned_log_bytes)),
   };
 }
 

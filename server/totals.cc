@@ -10,6 +10,7 @@ Totals Sum(const ServerContext& server) {
   Totals totals;
   for (const LoopStats& loop : server.loops) {
     totals.connections += loop.connections.value();
+    totals.blocked_clients += loop.blocked_clients.value();
     totals.rejected += loop.rejected_connections.value();
     totals.commands += loop.commands.value();
     totals.error_replies += loop.error_replies.value();

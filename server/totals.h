@@ -14,6 +14,7 @@ namespace idem::server {
 
 struct Totals {
   uint64_t connections = 0;
+  uint64_t blocked_clients = 0;  // now
   uint64_t rejected = 0;
   uint64_t commands = 0;
   uint64_t error_replies = 0;

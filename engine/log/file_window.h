@@ -6,6 +6,7 @@
 #ifndef IDEM_LOG_FILE_WINDOW_H_
 #define IDEM_LOG_FILE_WINDOW_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -25,6 +26,8 @@ class FileWindow {
   FileWindow(std::unique_ptr<File> file, uint64_t file_bytes)
       : file_(std::move(file)), file_bytes_(file_bytes) {}
 
+  // As if the file ended there.
+  void LimitTo(uint64_t offset) { file_bytes_ = std::min(file_bytes_, offset); }
   // Valid until the next call, or as long as the buffer is held. Fewer bytes than asked for only at
   // the end of the file.
   absl::StatusOr<std::string_view> View(uint64_t offset, uint64_t length);

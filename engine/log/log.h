@@ -22,10 +22,12 @@
 #include "absl/status/status.h"
 #include "base/hash.h"
 #include "base/store_clock.h"
+#include "idem/changes.h"
 #include "idem/options.h"
 #include "idem/stats.h"
 #include "idem/store.h"
 #include "log/image.h"
+#include "log/log_pin.h"
 #include "log/snapshot_writer.h"
 
 namespace idem::engine {
@@ -78,6 +80,14 @@ class Log {
   // Raises the epoch: tokens that no crash can bring back. Blocks on I/O.
   virtual absl::StatusOr<TokenRange> RaiseEpoch() = 0;
 
+  // --- The change stream
+
+  // As Store::ReadChanges, without a cursor; `after` is not above synced(). Blocks on reading
+  // files.
+  virtual absl::StatusOr<ChangesAnswer> ReadChanges(Lsn after, size_t count) = 0;
+  // Asked before anything is dropped. Set once, before the first snapshot.
+  virtual void SetPin(LogPinSource pin) = 0;
+
   // --- Snapshots: one at a time, by one thread at a time; the calls block on I/O.
   //
   // A snapshot of everything appended so far: who takes a stripe's lock from now on sees all of it,
@@ -89,7 +99,8 @@ class Log {
   virtual absl::Status PublishSnapshot(SnapshotWriter& snapshot) = 0;
   // Whether the log has grown so long that a snapshot of about so many bytes pays.
   virtual bool SnapshotDue(uint64_t live_bytes) const = 0;
-  // Drops what has expired as a whole, without a copy.
+  // Drops what has expired as a whole, without a copy, and what was kept for readers of the change
+  // stream alone and is not wanted any more.
   virtual void DropExpired() = 0;
 
   // One step of background work; only for Background::kManual. True: there may be more to do.

@@ -10,6 +10,9 @@
 namespace idem::engine {
 namespace {
 
+// A reader that looks for a place reads on from there.
+constexpr uint64_t kSeekBytes = 64 << 10;
+
 absl::Status SizeChanged(const std::string& path, uint64_t size, uint64_t file_bytes) {
   return absl::DataLossError(absl::StrCat(path, ": offset ", std::min(size, file_bytes),
                                           ": the file has ", size, " bytes, the manifest says ",
@@ -24,9 +27,9 @@ SegmentReader::SegmentReader(std::unique_ptr<File> file, std::string path,
       path_(std::make_shared<const std::string>(std::move(path))),
       segment_(segment) {}
 
-absl::StatusOr<SegmentReader> SegmentReader::Open(FileSystem* file_system,
-                                                  const std::string& directory,
-                                                  const ManifestSegment& segment) {
+absl::StatusOr<SegmentReader> SegmentReader::OpenFile(FileSystem* file_system,
+                                                      const std::string& directory,
+                                                      const ManifestSegment& segment) {
   std::string path = SegmentPath(directory, segment.number);
   absl::StatusOr<std::unique_ptr<File>> file = file_system->Open(path, OpenMode::kRead);
   if (absl::IsNotFound(file.status())) {
@@ -36,10 +39,34 @@ absl::StatusOr<SegmentReader> SegmentReader::Open(FileSystem* file_system,
   const absl::StatusOr<uint64_t> size = (*file)->Size();
   if (!size.ok()) return size.status();
   if (*size != segment.file_bytes) return SizeChanged(path, *size, segment.file_bytes);
-  SegmentReader reader(*std::move(file), std::move(path), segment);
-  absl::Status status = reader.ReadHeader();
+  return SegmentReader(*std::move(file), std::move(path), segment);
+}
+
+absl::StatusOr<SegmentReader> SegmentReader::Open(FileSystem* file_system,
+                                                  const std::string& directory,
+                                                  const ManifestSegment& segment) {
+  absl::StatusOr<SegmentReader> reader = OpenFile(file_system, directory, segment);
+  if (!reader.ok()) return reader;
+  absl::Status status = reader->ReadHeader();
   if (!status.ok()) return status;
   return reader;
+}
+
+absl::StatusOr<SegmentReader> SegmentReader::OpenAt(FileSystem* file_system,
+                                                    const std::string& directory,
+                                                    const ManifestSegment& segment,
+                                                    const Position& position) {
+  absl::StatusOr<SegmentReader> reader = OpenFile(file_system, directory, segment);
+  if (!reader.ok()) return reader;
+  reader->header_state_ = HeaderState::kValid;
+  reader->header_ = position.header;
+  reader->end_ = position.end;
+  return reader;
+}
+
+void SegmentReader::LimitTo(uint64_t offset) {
+  segment_.file_bytes = std::min(segment_.file_bytes, offset);
+  window_.LimitTo(offset);
 }
 
 absl::Status SegmentReader::ReadHeader() {
@@ -102,6 +129,46 @@ absl::StatusOr<std::optional<SegmentReader::ReadBatch>> SegmentReader::BatchAt(u
                     .first_lsn = header.first_lsn,
                     .path = path_,
                     .offset = offset + kBatchHeaderBytes}};
+}
+
+// Halves what is left, at the first header behind its middle.
+absl::Status SegmentReader::SeekTo(Lsn lsn) {
+  uint64_t low = next_offset();
+  uint64_t high = segment_.file_bytes;
+  while (high > low + kSeekBytes) {
+    const uint64_t middle = RoundUp(low + (high - low) / 2, header_.alignment);
+    BatchHeader header;
+    const absl::StatusOr<std::optional<uint64_t>> found = FindHeader(middle, header);
+    if (!found.ok()) return found.status();
+    if (!found->has_value() || header.first_lsn > lsn) {
+      high = middle;
+      continue;
+    }
+    low = **found;
+    end_.offset = low;
+    end_.last_lsn = header.first_lsn - 1;
+    end_.chain = header.chain;
+  }
+  return absl::OkStatus();
+}
+
+// The first one at `offset` or behind it, and where it stands.
+absl::StatusOr<std::optional<uint64_t>> SegmentReader::FindHeader(uint64_t offset,
+                                                                  BatchHeader& header) {
+  while (offset + kBatchHeaderBytes <= segment_.file_bytes) {
+    const absl::StatusOr<std::string_view> window = window_.View(offset, kBlockBytes);
+    if (!window.ok()) return window.status();
+    if (window->size() < kBatchHeaderBytes) break;
+    for (size_t at = 0; at + kBatchHeaderBytes <= window->size(); at += header_.alignment) {
+      if (DecodeBatchHeader(window->substr(at), segment_.salt, segment_.number, header)) {
+        return offset + at;
+      }
+    }
+    // One may lie across the end of the window: the next one begins there.
+    const uint64_t looked = window->size() - kBatchHeaderBytes;
+    offset += looked / header_.alignment * header_.alignment + header_.alignment;
+  }
+  return std::nullopt;
 }
 
 absl::StatusOr<SegmentReader::Remains> SegmentReader::ReadRemains() {

@@ -34,6 +34,12 @@ class SegmentReader {
     RecordBlock block;
   };
 
+  // Between two batches, for a reader that comes back.
+  struct Position {
+    SegmentHeader header;
+    SegmentEnd end;
+  };
+
   // What stands behind the last valid batch.
   struct Remains {
     bool zero = true;
@@ -45,6 +51,11 @@ class SegmentReader {
   static absl::StatusOr<SegmentReader> Open(FileSystem* file_system, const std::string& directory,
                                             const ManifestSegment& segment);
 
+  // Goes on where another reader of the same segment stood, without a look at what is before.
+  static absl::StatusOr<SegmentReader> OpenAt(FileSystem* file_system, const std::string& directory,
+                                              const ManifestSegment& segment,
+                                              const Position& position);
+
   HeaderState header_state() const { return header_state_; }
   // Only if the header is valid.
   const SegmentHeader& header() const { return header_; }
@@ -53,6 +64,12 @@ class SegmentReader {
   absl::StatusOr<std::optional<ReadBatch>> Next();
   // Of what was read so far; its latest deadline is the caller's business.
   const SegmentEnd& end() const { return end_; }
+  Position position() const { return {header_, end_}; }
+  // As if the file ended there: what is behind it is being written.
+  void LimitTo(uint64_t offset);
+  // Goes to a batch that begins at `lsn` or before, at most some 64 KiB before the one that holds
+  // it. Looks for headers only, and at few of them; Next still proves what it reads.
+  absl::Status SeekTo(Lsn lsn);
   // Where Next looks.
   uint64_t next_offset() const;
   // Looks at all that is left of the file, for every header this segment could hold.
@@ -62,7 +79,11 @@ class SegmentReader {
 
  private:
   SegmentReader(std::unique_ptr<File> file, std::string path, const ManifestSegment& segment);
+  static absl::StatusOr<SegmentReader> OpenFile(FileSystem* file_system,
+                                                const std::string& directory,
+                                                const ManifestSegment& segment);
   absl::Status ReadHeader();
+  absl::StatusOr<std::optional<uint64_t>> FindHeader(uint64_t offset, BatchHeader& header);
   absl::StatusOr<std::optional<ReadBatch>> BatchAt(uint64_t offset);
   bool Follows(const BatchHeader& header, uint64_t offset) const;
   void ScanWindow(std::string_view window, uint64_t offset, Remains& remains) const;

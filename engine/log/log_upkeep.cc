@@ -1,5 +1,5 @@
-// The half of LogWriter that nobody waits for: its threads, the next spare, snapshots, the clean
-// stop.
+// The half of LogWriter that no commit waits for: its threads, the next spare, reading changes,
+// snapshots, the clean stop.
 #include <algorithm>
 #include <utility>
 
@@ -121,6 +121,18 @@ absl::Status LogWriter::MakeSpare() {
   });
 }
 
+// --- the change stream
+
+absl::StatusOr<ChangesAnswer> LogWriter::ReadChanges(Lsn after, size_t count) {
+  WrittenLog written;
+  {
+    MutexLock lock(mutex_);
+    written = {published_.segment, published_.end.offset,
+               IDEM_BUG(unsynced_changes_told) ? published_.written : published_.synced};
+  }
+  return changes_.Read(after, count, written);
+}
+
 // --- snapshots
 
 absl::StatusOr<std::unique_ptr<SnapshotWriter>> LogWriter::StartSnapshot() {
@@ -137,7 +149,10 @@ absl::Status LogWriter::PublishSnapshot(SnapshotWriter& snapshot) {
 
 bool LogWriter::SnapshotDue(uint64_t live_bytes) const { return shelf_.Due(Extent(), live_bytes); }
 
-void LogWriter::DropExpired() { shelf_.DropExpired(synced()); }
+void LogWriter::DropExpired() {
+  shelf_.DropExpired(synced());
+  shelf_.DropUnpinned(synced());
+}
 
 absl::Status LogWriter::WaitSynced(Lsn lsn) {
   absl::Status status = WaitCommitted(lsn);

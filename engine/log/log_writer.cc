@@ -26,6 +26,7 @@ LogWriter::LogWriter(const Options& options, RecoveredLog recovered)
       clock_(recovered.clock),
       manifest_(std::move(recovered.manifest)),
       shelf_(options_, manifest_.get(), clock_),
+      changes_(options_, manifest_.get()),
       recovered_(WhatRecoveryTells(recovered, *manifest_)),
       writer_(std::move(recovered.writer)),
       next_number_(recovered.next_number),

@@ -30,9 +30,11 @@
 #include <memory>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "base/mutex.h"
 #include "log/batch.h"
+#include "log/change_reader.h"
 #include "log/log.h"
 #include "log/log_recovery.h"
 #include "log/snapshot_shelf.h"
@@ -57,6 +59,8 @@ class LogWriter final : public Log {
   absl::Status status() const override IDEM_EXCLUDES(mutex_);
   void SetListener(std::function<void()> listener) override IDEM_EXCLUDES(mutex_);
   absl::StatusOr<TokenRange> RaiseEpoch() override;
+  absl::StatusOr<ChangesAnswer> ReadChanges(Lsn after, size_t count) override IDEM_EXCLUDES(mutex_);
+  void SetPin(LogPinSource pin) override { shelf_.SetPin(std::move(pin)); }
   absl::StatusOr<std::unique_ptr<SnapshotWriter>> StartSnapshot() override IDEM_EXCLUDES(mutex_);
   absl::Status PublishSnapshot(SnapshotWriter& snapshot) override;
   bool SnapshotDue(uint64_t live_bytes) const override;
@@ -145,6 +149,7 @@ class LogWriter final : public Log {
   const StoreClock clock_;
   const std::unique_ptr<ManifestFile> manifest_;
   SnapshotShelf shelf_;
+  ChangeReader changes_;
   const LogStats recovered_;  // the part that recovery tells
 
   Role role_;

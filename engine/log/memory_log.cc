@@ -35,6 +35,11 @@ class MemoryLog final : public Log {
     return absl::ResourceExhaustedError("a store in memory has all its tokens from the start");
   }
 
+  absl::StatusOr<ChangesAnswer> ReadChanges(Lsn, size_t) override {
+    return absl::FailedPreconditionError("a store in memory mode has no log: no changes to read");
+  }
+  void SetPin(LogPinSource) override {}
+
   absl::StatusOr<std::unique_ptr<SnapshotWriter>> StartSnapshot() override {
     return absl::FailedPreconditionError("a store in memory mode has no log: nothing to save");
   }

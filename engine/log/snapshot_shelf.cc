@@ -54,6 +54,14 @@ size_t CountCovered(const Manifest& manifest, Lsn covers) {
   return count;
 }
 
+// Of the segments that an open needs no more: kept for a cursor.
+uint64_t PinnedBytes(const Manifest& manifest) {
+  const size_t count = CountCovered(manifest, CoversOf(manifest, kSnapshotsKept - 1));
+  uint64_t bytes = 0;
+  for (size_t i = 0; i < count; ++i) bytes += manifest.segments[i].file_bytes;
+  return bytes;
+}
+
 // .. hold nothing that has not expired.
 size_t CountExpired(const Manifest& manifest, int64_t now_ms) {
   size_t count = 0;
@@ -125,12 +133,27 @@ absl::Status SnapshotShelf::Publish(SnapshotWriter& writer, const LogExtent& log
   drop.snapshots_kept = kSnapshotsKept;
   drop.forgotten_lsn = manifest.forgotten_lsn;
   const Lsn covers = IDEM_BUG(log_dropped_too_early) ? snapshot.covers : CoversOf(manifest, 0);
-  drop.SetSegments(manifest, CountCovered(manifest, covers));
+  drop.SetSegments(manifest, CountUnpinned(manifest, CountCovered(manifest, covers), log.synced));
   status = Commit(drop, &snapshot, log.synced);
   if (!status.ok()) return status;
   MutexLock lock(mutex_);
   growth_bytes_ = log.kept_bytes - std::min(log.kept_bytes, kept_bytes_at_start_);
   return absl::OkStatus();
+}
+
+// How many of the first `count` segments, which an open will not need, may go: those that no cursor
+// wants, and the oldest of the others beyond what they may take.
+size_t SnapshotShelf::CountUnpinned(const Manifest& manifest, size_t count, Lsn synced) const {
+  if (count == 0 || !pin_ || IDEM_BUG(pin_forgotten)) return count;
+  const LogPin pin = pin_();
+  uint64_t wanted_bytes = 0;
+  for (; count > 0; --count) {
+    const ManifestSegment& segment = manifest.segments[count - 1];
+    if (segment.end.last_lsn <= pin.upto) return pin.lsn <= synced ? count : 0;
+    wanted_bytes += segment.file_bytes;
+    if (wanted_bytes > options_.max_pinned_log_bytes) return count;
+  }
+  return 0;
 }
 
 absl::Status SnapshotShelf::Commit(const Drop& drop, const ManifestSnapshot* added, Lsn synced) {
@@ -161,9 +184,10 @@ bool SnapshotShelf::Due(const LogExtent& log, uint64_t live_bytes) const {
   if (log.appended == newest) return false;
   const uint64_t longest =
       (4 - manifest.snapshots.size()) * live_bytes + 2 * SegmentBytes(options_);
+  const uint64_t pinned_bytes = PinnedBytes(manifest);
   MutexLock lock(mutex_);
   if (BytesBehind(manifest, log, newest) + growth_bytes_ > longest / 2) return true;
-  return log.kept_bytes + growth_bytes_ > longest &&
+  return log.kept_bytes - std::min(log.kept_bytes, pinned_bytes) + growth_bytes_ > longest &&
          (log.appended - newest) * 4 >= log.appended - older;
 }
 
@@ -174,7 +198,7 @@ void SnapshotShelf::DropExpired(Lsn synced) {
   const int64_t now_ms = clock_.NowMs();
   const auto& snapshots = manifest.snapshots;
   if (!snapshots.empty() && snapshots.front().latest_deadline_ms > now_ms) return;
-  const size_t count = CountExpired(manifest, now_ms);
+  const size_t count = CountUnpinned(manifest, CountExpired(manifest, now_ms), synced);
   if (count == 0) return;
   Drop drop;
   drop.SetSegments(manifest, count);
@@ -185,8 +209,21 @@ void SnapshotShelf::DropExpired(Lsn synced) {
   Commit(drop, nullptr, synced).IgnoreError();
 }
 
+void SnapshotShelf::DropUnpinned(Lsn synced) {
+  const Manifest manifest = manifest_->Get();
+  const size_t covered = CountCovered(manifest, CoversOf(manifest, kSnapshotsKept - 1));
+  const size_t count = CountUnpinned(manifest, covered, synced);
+  if (count == 0) return;
+  Drop drop;
+  drop.snapshots_kept = kSnapshotsKept;
+  drop.forgotten_lsn = manifest.forgotten_lsn;
+  drop.SetSegments(manifest, count);
+  Commit(drop, nullptr, synced).IgnoreError();
+}
+
 void SnapshotShelf::AddStats(LogStats& stats) const {
   const Manifest manifest = manifest_->Get();
+  stats.pinned_bytes = PinnedBytes(manifest);
   if (manifest.snapshots.empty()) return;
   const ManifestSnapshot& newest = manifest.snapshots.front();
   stats.snapshot_lsn = newest.covers;

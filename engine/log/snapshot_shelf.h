@@ -11,6 +11,10 @@
 // deadline has passed is dropped, with the snapshots that would need it. Not while the newest
 // snapshot still holds something: what it holds may have been removed in the log behind it.
 //
+// What a cursor of the change stream still wants stays beyond all that, up to
+// Options::max_pinned_log_bytes in closed segments: they are the first of the list, and an open
+// does not read them.
+//
 // Thread rule: one thread at a time; Due and AddStats from any.
 #ifndef IDEM_LOG_SNAPSHOT_SHELF_H_
 #define IDEM_LOG_SNAPSHOT_SHELF_H_
@@ -18,6 +22,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -27,6 +32,7 @@
 #include "idem/file_system.h"
 #include "idem/options.h"
 #include "idem/stats.h"
+#include "log/log_pin.h"
 #include "log/manifest.h"
 #include "log/snapshot_writer.h"
 
@@ -65,16 +71,22 @@ class SnapshotShelf {
   bool Due(const LogExtent& log, uint64_t live_bytes) const IDEM_EXCLUDES(mutex_);
   // Drops what has expired as a whole. An error hurts nobody: it is tried again.
   void DropExpired(Lsn synced);
+  // Drops what both snapshots cover and no cursor wants any more. The same.
+  void DropUnpinned(Lsn synced);
+  // Asked before every drop, from then on.
+  void SetPin(LogPinSource pin) { pin_ = std::move(pin); }
 
   void AddStats(LogStats& stats) const;
 
  private:
   struct Drop;
+  size_t CountUnpinned(const Manifest& manifest, size_t count, Lsn synced) const;
   absl::Status Commit(const Drop& drop, const ManifestSnapshot* added, Lsn synced);
 
   const Options& options_;
   ManifestFile* const manifest_;
   const StoreClock clock_;
+  LogPinSource pin_;
   bool unsettled_ = false;  // a commit has failed: the files may tell more than manifest_ does
   uint64_t kept_bytes_at_start_ = 0;
   mutable Mutex mutex_;

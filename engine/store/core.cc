@@ -68,13 +68,14 @@ absl::StatusOr<std::unique_ptr<Core>> Core::Open(const Options& options,
 }
 
 absl::Status Core::OpenLog(const Store::OpenListener& listener) {
-  Loader loader({&shared_, &stripes_}, LoadingThreads(options_));
+  Loader loader({&shared_, &stripes_, &cursors_}, LoadingThreads(options_));
   absl::StatusOr<OpenedLog> opened = options_.durability == Durability::kMemory
                                          ? OpenMemoryLog(options_)
                                          : OpenFileLog(options_, loader, listener);
   if (!opened.ok()) return opened.status();
   log_ = std::move(opened->log);
   log_->SetListener([this] { NotifyListeners(); });
+  log_->SetPin([this] { return Pin(); });
   clock_ = std::make_unique<StoreClock>(opened->clock);
   grace_end_ms_ = clock_->opened_ms() + (opened->created ? 0 : GraceMs(options_));
   secret_ = opened->secret;

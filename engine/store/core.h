@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -16,11 +17,13 @@
 #include "base/hash.h"
 #include "base/mutex.h"
 #include "base/page_pool.h"
+#include "idem/changes.h"
 #include "idem/options.h"
 #include "idem/request.h"
 #include "idem/stats.h"
 #include "idem/store.h"
 #include "log/log.h"
+#include "store/cursors.h"
 #include "store/housekeeper.h"
 #include "store/load_share.h"
 #include "store/memory_meter.h"
@@ -45,6 +48,10 @@ class Core {
   bool Transact(std::span<const Request> requests, std::span<Reply> replies, Store::CommitBy by);
   uint64_t Scan(uint64_t cursor, size_t count,
                 const std::function<void(const Store::Entry&)>& visit);
+  // Does not wait. `cursor` is what the cursor's register answered: with its lsn the answer may be
+  // told; where it is an error the status is kAborted. kCancelled: the backlog is full.
+  absl::StatusOr<ChangesAnswer> ReadChanges(Lsn after, const ChangesOptions& options,
+                                            Reply& cursor);
   Stats GetStats() const;
   absl::StatusOr<uint64_t> RequestSnapshot();
   absl::Status Snapshot();
@@ -116,6 +123,8 @@ class Core {
   void Abandon(Transaction& transaction, std::span<Reply> replies);
   void Install(Transaction& transaction, std::span<Reply> replies);
   void NotifyListeners();
+  absl::StatusOr<Lsn> MoveCursor(const std::string& key, Lsn to, Reply& reply);
+  LogPin Pin();
 
   const Options options_;
   const RequestDefaults defaults_;
@@ -132,6 +141,7 @@ class Core {
   Stripes stripes_;
   WaitersShared waiting_;
   std::vector<std::unique_ptr<Waiters>> waiters_;  // as many as stripes
+  Cursors cursors_;
 
   struct Listener {
     int id;

@@ -57,6 +57,7 @@ absl::Status LoadShare::InstallOne(const Waiting& waiting) {
   Image image;
   const absl::StatusOr<size_t> length = DecodeRecord(waiting.found.record, image);
   if (!length.ok()) return length.status();
+  if (target_.cursors != nullptr) target_.cursors->Loaded(image);
   target_.shared->pool->Refill();
   return waiting.stripe->Apply(waiting.key, waiting.place, image, waiting.found.lsn);
 }

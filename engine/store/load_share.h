@@ -20,6 +20,7 @@
 #include "absl/status/status.h"
 #include "base/hash.h"
 #include "log/replay_sink.h"
+#include "store/cursors.h"
 #include "store/stripe.h"
 
 namespace idem::engine {
@@ -30,6 +31,7 @@ using Stripes = std::vector<std::unique_ptr<Stripe>>;
 struct LoadTarget {
   const StripeShared* shared;
   Stripes* stripes;
+  Cursors* cursors = nullptr;
 };
 
 class LoadShare {

@@ -48,6 +48,7 @@ absl::Status ValidateSizes(const Options& options) {
   status.Update(Within("stripes", options.stripes, 1, 1024));
   status.Update(Within("segment_bytes", options.segment_bytes, 64 << 10, uint64_t{1} << 30));
   status.Update(Within("backlog_bytes", options.backlog_bytes, 64 << 10, uint64_t{1} << 30));
+  status.Update(Within("max_pinned_log_bytes", options.max_pinned_log_bytes, 0, uint64_t{1} << 46));
   if (!std::has_single_bit(options.stripes)) {
     status.Update(absl::InvalidArgumentError("stripes must be a power of two"));
   }

@@ -165,6 +165,25 @@ bool Store::Transact(std::span<const Request> requests, std::span<Reply> replies
   return core_->Transact(requests, replies, by);
 }
 
+absl::StatusOr<ChangesAnswer> Store::ReadChanges(Lsn after, const ChangesOptions& options,
+                                                 Reply& cursor) {
+  return core_->ReadChanges(after, options, cursor);
+}
+
+absl::StatusOr<ChangesAnswer> Store::ReadChanges(Lsn after, const ChangesOptions& options) {
+  while (true) {
+    Reply cursor;
+    absl::StatusOr<ChangesAnswer> answer = core_->ReadChanges(after, options, cursor);
+    const bool backlog_full = absl::IsCancelled(answer.status());
+    const Lsn lsn = backlog_full ? committed() + 1 : cursor.lsn;
+    absl::Status status = core_->log().WaitCommitted(lsn);
+    if (!status.ok()) return status;
+    if (backlog_full) continue;
+    if (absl::IsAborted(answer.status())) return engine::StatusOf(cursor);
+    return answer;
+  }
+}
+
 void Store::RequestCommit() { core_->log().RequestCommit(); }
 bool Store::Commit() { return core_->log().Commit(); }
 Lsn Store::committed() const { return core_->log().committed(); }

@@ -66,6 +66,11 @@ struct Options {
   // Appended but not yet written: beyond it callers wait. 64 KiB .. 1 GiB.
   uint64_t backlog_bytes = 32 << 20;
 
+  // How much of the log, in full files, is kept beyond what the store needs, because a cursor of
+  // the change stream is still before it; what is older is dropped, and the cursor's reader told
+  // so. 0 .. 64 TiB.
+  uint64_t max_pinned_log_bytes = uint64_t{1} << 30;
+
   Background background = Background::kThreads;
   // Not owned; must outlive the store.
   Clock* clock = Clock::System();

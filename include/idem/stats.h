@@ -38,7 +38,8 @@ struct LogStats {
   uint64_t records_recovered = 0;
   uint32_t salvages = 0;    // in the life of the directory: data was lost, and an operator went on
   uint64_t kept_bytes = 0;  // of the log: full files, and what is written of the one in use
-  uint64_t snapshots = 0;   // published
+  uint64_t pinned_bytes = 0;  // of these: kept for a cursor of the change stream alone
+  uint64_t snapshots = 0;     // published
   uint64_t snapshots_failed = 0;
   bool snapshot_running = false;
   bool last_snapshot_failed = false;

@@ -28,6 +28,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "idem/answer.h"
+#include "idem/changes.h"
 #include "idem/claim.h"
 #include "idem/dedup.h"
 #include "idem/fingerprint.h"
@@ -124,6 +125,14 @@ class Store {
   // For callers who have a digest already: 1 .. 32 bytes.
   absl::StatusOr<Fingerprint> FingerprintOfDigest(std::string_view digest) const;
 
+  // --- The change stream -------------------------------------------------------------------------
+
+  // What was finished behind the LSN `after`, 0 from the beginning, in the order of the log, as far
+  // as it is synced; see changes.h. Errors: kFailedPrecondition (memory mode; `after` is ahead of
+  // this log), kDataLoss (damage: names file and offset), kInvalidArgument, those of the disk, and
+  // with a cursor those of a plain value.
+  absl::StatusOr<ChangesAnswer> ReadChanges(Lsn after, const ChangesOptions& options = {});
+
   // --- For event loops ---------------------------------------------------------------------------
 
   // Who sees to it that changes are committed. kStore: a thread of the store, at once. kCaller: the
@@ -161,8 +170,13 @@ class Store {
                         CommitBy by = CommitBy::kStore);
   // After its return `told` is not running and is not called any more. False: it was called.
   bool ForgetWaiter(WaitId id);
-  // Called after committed() moved or the log failed, on any thread, holding no lock. It must be
-  // short, and must not call the store but for committed() and log_status(). Returns an id.
+  // ReadChanges that waits for files alone. The answer may be told when committed() >= cursor.lsn;
+  // the cursor's move is the caller's to commit. kCancelled: the backlog is full, nothing was done.
+  // kAborted: the cursor's outcome tells why.
+  absl::StatusOr<ChangesAnswer> ReadChanges(Lsn after, const ChangesOptions& options,
+                                            Reply& cursor);
+  // Called after committed() or synced() moved or the log failed, on any thread, holding no lock.
+  // It must be short, and must not call the store but for those and log_status(). Returns an id.
   int AddCommitListener(std::function<void()> listener);
   // After its return the listener is not running and is not called again.
   void RemoveCommitListener(int id);

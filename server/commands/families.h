@@ -11,6 +11,7 @@ namespace idem::server {
 
 std::span<const Command> IdemCommands();
 std::span<const Command> DedupCommands();
+std::span<const Command> ChangesCommands();
 std::span<const Command> StringCommands();
 std::span<const Command> UpdateCommands();
 std::span<const Command> KeyCommands();

@@ -53,7 +53,7 @@ void Server(const Facts& facts, std::string& text) {
 void Clients(const Facts& facts, std::string& text) {
   Line(text, "connected_clients", facts.server.clients.load(std::memory_order_relaxed));
   Line(text, "maxclients", facts.server.options.maxclients.get());
-  Line(text, "blocked_clients", facts.store.waiting);
+  Line(text, "blocked_clients", facts.store.waiting + facts.totals.blocked_clients);
 }
 
 void Memory(const Facts& facts, std::string& text) {
@@ -144,6 +144,7 @@ void TellLog(const LogStats& log, std::string& text) {
   Line(text, "log_bytes_written", log.bytes_written);
   Line(text, "log_segments", log.segments);
   Line(text, "log_segment_bytes", log.segment_bytes);
+  Line(text, "log_pinned_bytes", log.pinned_bytes);
   Line(text, "log_kept_bytes", log.kept_bytes);
   Line(text, "last_sync_us", log.last_sync_us);
   Line(text, "worst_sync_us", log.worst_sync_us);

@@ -28,6 +28,10 @@ class RecordList final : public Log {
   Lsn synced() const override { return records.size(); }
   absl::Status status() const override { return absl::OkStatus(); }
   void SetListener(std::function<void()>) override {}
+  absl::StatusOr<ChangesAnswer> ReadChanges(Lsn, size_t) override {
+    return absl::UnimplementedError("none");
+  }
+  void SetPin(LogPinSource) override {}
   absl::StatusOr<TokenRange> RaiseEpoch() override { return absl::UnimplementedError("none"); }
   absl::StatusOr<std::unique_ptr<SnapshotWriter>> StartSnapshot() override { return nullptr; }
   absl::Status PublishSnapshot(SnapshotWriter&) override { return absl::OkStatus(); }
