@@ -374,6 +374,7 @@ TEST_F(ServerCommands, EveryCommandGivesExactlyOneReplyToAnything) {
   for (int64_t round = 0; round < rounds; ++round) {
     const Command& command = *table.commands()[random() % table.commands().size()];
     if (command.name == "quit" || command.name == "hello" || command.name == "reset") continue;
+    if (command.name == "idem.wait") continue;  // its reply may come later: wait_commands_test
     Words args = {std::string(command.name)};
     for (size_t i = random() % 6; i > 0; --i) args.push_back(words[random() % words.size()]);
     for (Client* client : {&client2_, &client3_}) {
