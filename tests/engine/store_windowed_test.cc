@@ -82,7 +82,6 @@ TEST_F(StoreWindowedTest, TheOrderOfArrivalDoesNotMatter) {
 TEST_F(StoreWindowedTest, WhatWasIssuedWithinAWindowsLengthIsOne) {
   for (int64_t first = kBorderMs - kWindowMs; first < kBorderMs + kWindowMs; first += 7'001) {
     for (const int64_t apart : {-kWindowMs + 1, int64_t{-1}, int64_t{0}, kWindowMs - 1}) {
-      Open();
       const std::string body = "at " + std::to_string(first) + " and " + std::to_string(apart);
       const Claim claim = Order<Claim>(first, body);
       Order<Busy>(first + apart, body);

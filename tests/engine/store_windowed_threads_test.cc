@@ -34,7 +34,7 @@ class BothSides : public StoreTest {
 };
 
 TEST_F(BothSides, OneRuns) {
-  const int rounds = static_cast<int>(TestSize(50'000));
+  const int rounds = static_cast<int>(TestSize(10'000));
   std::atomic<int> arrivals{0};  // not a barrier: they must leave within less than a microsecond
   std::vector<std::atomic<int>> claims(static_cast<size_t>(rounds));
   std::vector<std::thread> threads;
