@@ -10,9 +10,8 @@
 // Thread rule: every call may be made from any thread at any time; all are atomic. Claims must be
 // dropped, and blocked calls must have returned, before the Store is destroyed.
 //
-// Durability: Begin, Complete and the other blocking calls return when their answer is as durable
-// as Options::durability promises, for what they changed and for what they merely saw. With
-// BeginOptions::nowait or FinishOptions::nowait they wait for what they saw alone.
+// Durability: blocking calls return when their answer is as durable as Options::durability
+// promises, for what they changed and for what they merely saw; with nowait for the latter alone.
 #ifndef IDEM_STORE_H_
 #define IDEM_STORE_H_
 
@@ -43,9 +42,7 @@ namespace engine {
 class Core;
 }
 
-// Who waits in a store. 0 is nobody.
-using WaitId = uint64_t;
-
+using WaitId = uint64_t;  // who waits in a store; 0 is nobody
 using Answer = std::variant<Claim, Replay, Busy, Mismatch, TooOld>;
 
 class Store {
@@ -54,7 +51,7 @@ class Store {
   // Errors: kInvalidArgument (an option, named), kAlreadyExists (the directory is in use; says by
   // whom), kPermissionDenied, kResourceExhausted (no space), kDataLoss (damage in data known
   // durable: names file and offset, nothing was changed), kFailedPrecondition (a newer format).
-  // `listener` is told about once a MiB how far the reading has come, on the calling thread.
+  // `listener` is told about once a MiB how far the reading has come.
   using OpenListener = std::function<void(const OpenProgress&)>;
   static absl::StatusOr<std::unique_ptr<Store>> Open(const Options& options,
                                                      const OpenListener& listener = {});
@@ -74,20 +71,16 @@ class Store {
   absl::StatusOr<Answer> Begin(const WindowedKey& key, const BeginOptions& options = {});
 
   // Begin for each of `calls`, in order, into the answer beside it; waits once for all of them, and
-  // for no claim that runs: wait_ms is not read. One key may stand there twice. Faster than one by
-  // one, because the misses of the cache overlap: 16 replays take less than half the time in a
-  // store that is larger than the cache.
+  // for no claim that runs. Faster than one by one: the misses of the cache overlap.
   void BeginMany(std::span<const BeginCall> calls, std::span<absl::StatusOr<Answer>> answers);
 
-  // The claim of `key` under `token`, as a queue worker or another process was handed it. Nothing
-  // is checked until it is used.
+  // The claim of `key` under `token`, as another process was handed it; checked when it is used.
   Claim Attach(std::string_view key, Token token);
 
   // Drops a record that is not in progress. With `force` also one that is: its token is fenced.
   absl::Status Forget(std::string_view key, bool force = false);
-  // Drops what may be personal and keeps the fact: the response of a finish, of which size and
-  // checksum are kept (Replay::response_omitted); the data of the steps of an unfinished record,
-  // whose names are kept. One in progress only with `force`; its claim goes on.
+  // Drops what may be personal and keeps the fact: of a response its size and checksum
+  // (Replay::response_omitted), of steps their names. A claim goes on; that needs `force`.
   absl::Status ForgetBody(std::string_view key, bool force = false);
 
   // Runs `work` once for `key`, or replays: what most callers want. While `work` runs its lease is
@@ -101,11 +94,9 @@ class Store {
                               const Work& work, const BeginOptions& options = {});
 
   // --- Dedup without claims (dedup.h); errors as of Begin ----------------------------------------
-
   // True the first time that `id` (1 .. 1024 bytes) comes, false while it is remembered.
   absl::StatusOr<bool> Seen(std::string_view id, const SeenOptions& options = {});
-  // Seen for each of `ids`, in order, into the answer beside it; waits once for all of them. One id
-  // may stand there twice. Faster than one by one, because the misses of the cache overlap.
+  // As BeginMany: Seen for each of `ids`.
   void SeenMany(std::span<const std::string_view> ids, const SeenOptions& options,
                 std::span<absl::StatusOr<bool>> first);
   // Whether number `seq` (0 .. 2^53 - 1) of `producer` in its `epoch` is new.
@@ -115,17 +106,13 @@ class Store {
   // Stores `value` under `key` if the version that stands there is `expected`; 0: if there is none.
   absl::StatusOr<CasAnswer> Cas(std::string_view key, Token expected, std::string_view value,
                                 const CasOptions& options = {});
-  // What Cas would compare with.
-  absl::StatusOr<Versioned> ReadVersion(std::string_view key);
+  absl::StatusOr<Versioned> ReadVersion(std::string_view key);  // what Cas would compare with
 
-  // -----------------------------------------------------------------------------------------------
-
-  // Keyed hash of the parts, each with its length, so {"ab","c"} differs from {"a","bc"}.
+  // --- Fingerprints and the change stream --------------------------------------------------------
+  // Keyed hash of the parts and their lengths: {"ab","c"} differs from {"a","bc"}.
   Fingerprint FingerprintOf(std::initializer_list<std::string_view> parts) const;
   // For callers who have a digest already: 1 .. 32 bytes.
   absl::StatusOr<Fingerprint> FingerprintOfDigest(std::string_view digest) const;
-
-  // --- The change stream -------------------------------------------------------------------------
 
   // What was finished behind the LSN `after`, 0 from the beginning, in the order of the log, as far
   // as it is synced; see changes.h. Errors: kFailedPrecondition (memory mode; `after` is ahead of
@@ -134,25 +121,22 @@ class Store {
   absl::StatusOr<ChangesAnswer> ReadChanges(Lsn after, const ChangesOptions& options = {});
 
   // --- For event loops ---------------------------------------------------------------------------
-
-  // Who sees to it that changes are committed. kStore: a thread of the store, at once. kCaller: the
-  // caller, who asks for more first, and then for one commit of it all: RequestCommit or Commit.
+  // Who has changes committed: a thread of the store, at once; or the caller, who asks for more
+  // first, and then for one commit of it all: RequestCommit or Commit.
   enum class CommitBy : uint8_t { kStore, kCaller };
-  // Executes requests in order and never waits. Returns how many were executed: fewer than all
-  // only when the log's backlog is full; try the rest when committed() has moved. One reply each.
+  // Executes requests in order and never waits. Returns how many: fewer than all only when the
+  // log's backlog is full; try the rest when committed() has moved.
   size_t Execute(std::span<const Request> requests, std::span<Reply> replies,
                  CommitBy by = CommitBy::kStore);
   // All or none, atomically, over at most 64 keys: if one outcome is an error, kNotMet, kDuplicate,
-  // kGap or kStaleEpoch, nothing is changed, and the replies tell which. So a seen id or a sequence
-  // beside what the message does makes it happen once. False: nothing was done, the backlog is
-  // full.
+  // kGap or kStaleEpoch, nothing is changed, and the replies tell which. So a seen id beside what
+  // the message does makes it happen once. False: nothing was done, the backlog is full.
   bool Transact(std::span<const Request> requests, std::span<Reply> replies,
                 CommitBy by = CommitBy::kStore);
   // Has what was executed committed in the background.
   void RequestCommit();
   // Commits on this thread, a batch of it, unless another one is at it; in kAlways that waits for
-  // the disk. For a caller who has nothing to do but to wait: the hand-over to another thread would
-  // cost more time. False: nothing was done; RequestCommit, if there is anything to commit.
+  // the disk. For a caller who has nothing to do but to wait. False: nothing was done.
   bool Commit();
   // Replies up to this position may leave. Rises only.
   Lsn committed() const;
@@ -170,9 +154,8 @@ class Store {
                         CommitBy by = CommitBy::kStore);
   // After its return `told` is not running and is not called any more. False: it was called.
   bool ForgetWaiter(WaitId id);
-  // ReadChanges that waits for files alone. The answer may be told when committed() >= cursor.lsn;
-  // the cursor's move is the caller's to commit. kCancelled: the backlog is full, nothing was done.
-  // kAborted: the cursor's outcome tells why.
+  // Waits for files alone; to be told when committed() >= cursor.lsn, which the caller commits.
+  // kCancelled: nothing was done, the backlog is full. kAborted: the cursor's outcome tells why.
   absl::StatusOr<ChangesAnswer> ReadChanges(Lsn after, const ChangesOptions& options,
                                             Reply& cursor);
   // Called after committed() or synced() moved or the log failed, on any thread, holding no lock.
@@ -181,10 +164,9 @@ class Store {
   // After its return the listener is not running and is not called again.
   void RemoveCommitListener(int id);
 
-  // Visits entries in hash order from `cursor` (0 starts), about `count` of them, 1 .. 1000 slots
-  // of work bounded per call; returns the next cursor, 0 at the end. An entry that is there from
-  // the first call to the last is visited at least once, however the table grows meanwhile.
-  // `visit` runs under no lock; what it is shown is valid during the call only.
+  // Visits entries in hash order from `cursor` (0 starts), about `count` (1 .. 1000) of them;
+  // returns the next cursor, 0 at the end. An entry that is there from the first call to the last
+  // is visited at least once. `visit` runs under no lock; what it is shown is valid meanwhile.
   struct Entry {
     std::string_view key;
     const Reply* about;  // as kGet would answer without the value
@@ -193,16 +175,12 @@ class Store {
   Stats GetStats() const;
 
   // --- Snapshots ---------------------------------------------------------------------------------
-
-  // Writes what the store holds into a snapshot, beside the log, while calls go on, and blocks
-  // until it is published; then drops the log behind the snapshot before. By itself the store does
-  // so when the log has grown to twice what it holds; this is for an operator who wants it now.
-  // Errors: kFailedPrecondition (memory mode: nothing to save), those of the disk (the old
-  // snapshots and the log are kept: nothing is lost), kDataLoss (the log has failed).
+  // Writes what the store holds into a snapshot while calls go on, and blocks until it is
+  // published; then drops the log behind the snapshot before. The store does so by itself when the
+  // log has grown. Errors: kFailedPrecondition (memory mode), those of the disk (the old snapshots
+  // and the log are kept: nothing is lost), kDataLoss (the log has failed).
   absl::Status Snapshot();
-  // Only asks for one, and does not wait. GetStats tells what becomes of it.
-  absl::Status StartSnapshot();
-
+  absl::Status StartSnapshot();  // only asks for one; GetStats tells what becomes of it
   // One step of background work, for Background::kManual. True: there may be more to do.
   enum class StepKind : uint8_t { kCommit, kExpire, kPrepareSegment, kSnapshot };
   bool Step(StepKind kind);

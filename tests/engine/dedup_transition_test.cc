@@ -197,7 +197,8 @@ TEST(DedupTransitionTest, Seq) {
   for (const Numbers& came : all_came) {
     for (const int64_t deadline_ms : {int64_t{0}, kNowMs + 1, kNowMs, kNowMs - 1}) {
       for (const uint32_t epoch : {0u, 1u, 2u, ~0u}) {
-        for (const uint64_t seq : {0, 1, 2, 3, 4, 5, 6, 64, 65, 66, 67, 69, 70, 71, 134, 135}) {
+        for (const uint64_t seq :
+             {0u, 1u, 2u, 3u, 4u, 5u, 6u, 64u, 65u, 66u, 67u, 69u, 70u, 71u, 134u, 135u}) {
           for (const uint32_t window : {0u, 1u, 2u, 63u, 64u}) {
             Request request = Seq(epoch, seq, window);
             if (seq % 2 == 0) request.retention_ms = seq;
