@@ -85,6 +85,7 @@ class Transaction {
   Reply Ask(const Request& request, std::string_view* value);
 
   // Commit only while the key is as it was, with the same deadline. False: it is not, even now.
+  // The key must outlive the transaction.
   bool Watch(const WatchedKey& watched);
 
   // Back to an earlier moment of this transaction, since when no other key was looked at.

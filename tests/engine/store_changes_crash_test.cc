@@ -89,7 +89,8 @@ class Lives {
     claim->Complete(key + std::string(random_() % 3'000, 'r')).IgnoreError();
   }
   void PutOne() {
-    Request put = Ask(Op::kPut, "plain" + std::to_string(random_() % 5));
+    const std::string key = "plain" + std::to_string(random_() % 5);
+    Request put = Ask(Op::kPut, key);
     const std::string value(random_() % 3'000, 'v');
     put.value = value;
     Reply reply;

@@ -58,10 +58,11 @@ TEST_F(EventLogTest, LeavesOutWhatIsBelowItsLevel) {
 }
 
 TEST_F(EventLogTest, EscapesEverythingThatIsNoPlainWord) {
-  const std::string_view hostile =
+  static constexpr char kHostile[] =
       "x\r\n2023-11-14T22:13:20.123Z level=warning event=forged \"q\" \\ \x1b[2J\x00 \xff=";
-  log_.Write(LogLevel::kNotice, "e",
-             {{"value", std::string_view(hostile.data(), 84)}, {"empty", ""}, {"b", "a b"}});
+  log_.Write(
+      LogLevel::kNotice, "e",
+      {{"value", std::string_view(kHostile, sizeof(kHostile) - 1)}, {"empty", ""}, {"b", "a b"}});
   const std::string text = Text();
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1);
   for (const char c : text.substr(0, text.size() - 1)) EXPECT_TRUE(c >= ' ' && c <= '~') << int{c};

@@ -175,7 +175,8 @@ class SlowTest(HostileTest):
         for _ in range(100):
             self.serves()
         # Of each, 1 MiB of answers and what it takes to make them.
-        self.assertLess(resident_bytes(self.server) - before, 4 * 4 * MEBIBYTE)
+        sanitizer = 1 if DIVISOR == 1 else 4  # it keeps what was freed for a while
+        self.assertLess(resident_bytes(self.server) - before, sanitizer * 4 * 4 * MEBIBYTE)
 
     def test_large_answers_that_nobody_reads_cost_a_bound(self):
         self.assertEqual(self.good.ask("CONFIG", "GET", "maxmemory-clients")[1], b"67108864")
