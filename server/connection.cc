@@ -148,7 +148,7 @@ size_t Connection::Take(bool is_inline, size_t begin, size_t end) {
   if (command != nullptr && !session_.may_do_all()) {
     error = AccessError(session_, *command, parser_->args());
   }
-  if (!error.empty()) {
+  if (command == nullptr || !error.empty()) {
     if (session_.queue != nullptr) session_.queue->Spoil();
     batch.AddError(std::move(error), begin);
   } else if ((command->flags & kLoading) == 0 && loop_.server.store.get() == nullptr) {
