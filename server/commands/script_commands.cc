@@ -27,8 +27,8 @@ std::string UnknownScript(std::string_view sha1) {
 }
 
 // By its text; remembered for EVALSHA. Null: it is unknown, and that was told.
-const KnownScript* Recognise(std::string_view text, ServerContext& server, RespWriter& out) {
-  const std::string sha1 = Sha1Hex(text);
+const KnownScript* Recognise(std::string_view text, const std::string& sha1, ServerContext& server,
+                             RespWriter& out) {
   if (const KnownScript* const seen = server.scripts.Find(sha1)) return seen;
   const KnownScript* const script = FindKnownScript(text);
   if (script == nullptr) {
@@ -69,7 +69,8 @@ void RunScript(const KnownScript& script, const ScriptInput& in, Call& call, Res
 void RunEval(Call& call, RespWriter& out) {
   const std::optional<ScriptInput> in = ReadInput(call, out);
   if (!in) return;
-  const KnownScript* const script = Recognise(call.args[1], call.server, out);
+  const KnownScript* const script =
+      Recognise(call.args[1], Sha1Hex(call.args[1]), call.server, out);
   if (script != nullptr) RunScript(*script, *in, call, out);
 }
 
@@ -83,7 +84,8 @@ void RunEvalSha(Call& call, RespWriter& out) {
 }
 
 void RunLoad(Call& call, RespWriter& out) {
-  if (Recognise(call.args[2], call.server, out) != nullptr) out.Bulk(Sha1Hex(call.args[2]));
+  const std::string sha1 = Sha1Hex(call.args[2]);
+  if (Recognise(call.args[2], sha1, call.server, out) != nullptr) out.Bulk(sha1);
 }
 
 void RunExists(Call& call, RespWriter& out) {
@@ -105,7 +107,6 @@ void RunFlush(Call& call, RespWriter& out) {
   out.SimpleString("OK");
 }
 
-constexpr KeyRange kNone = {};
 constexpr KeyRange kCounted = {.count_at = 2};
 constexpr uint32_t kAlways = kLoading | kStale;
 
