@@ -100,7 +100,6 @@ void RunRewrite(Call& call, RespWriter& out) {
                          "; change it by hand"));
 }
 
-constexpr KeyRange kNone = {};
 constexpr uint32_t kFlags = kLoading | kStale;
 
 constexpr Command kCommands[] = {

@@ -211,7 +211,6 @@ void AnswerCasGet(const Told& told, RespWriter& out) {
   TellVersioned(told, out);
 }
 
-constexpr KeyRange kFirst = {1, 1, 1};
 constexpr KeyRange kFromSecond = {2, -1, 1};
 constexpr uint32_t kAlone = kFast | kNoMulti;
 

@@ -17,7 +17,6 @@ namespace idem::server {
 namespace {
 
 void TellZero(Call&, RespWriter& out) { out.Integer(0); }
-void TellNothing(Call&, RespWriter& out) { out.Array(0); }
 
 // --- SLOWLOG -------------------------------------------------------------------------------------
 
@@ -91,9 +90,7 @@ void RunHistogram(Call& call, RespWriter& out) {
   }
 }
 
-constexpr KeyRange kNone = {};
 constexpr uint32_t kAlways = kLoading | kStale;
-constexpr uint32_t kTools = kLoading | kStale | kAdmin;
 
 constexpr Command kCommands[] = {
     {"latency", -2, kContainer, kNone, nullptr, nullptr, nullptr, "server", "2.8.13", "",

@@ -9,6 +9,16 @@
 
 namespace idem::server {
 
+// What most commands take: no key, one, nothing but keys.
+inline constexpr KeyRange kNone = {};
+inline constexpr KeyRange kFirst = {1, 1, 1};
+inline constexpr KeyRange kAll = {1, -1, 1};
+
+// For tools and monitors: at any time, by who administers.
+inline constexpr uint32_t kTools = kLoading | kStale | kAdmin;
+// An empty list: there are none of these here.
+inline void TellNothing(Call&, RespWriter& out) { out.Array(0); }
+
 std::span<const Command> IdemCommands();
 std::span<const Command> DedupCommands();
 std::span<const Command> ChangesCommands();

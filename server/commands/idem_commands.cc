@@ -188,7 +188,6 @@ void PlanResolve(const Call& call, Plan& plan) {
   if (options.Next()) options.Unknown();
 }
 
-constexpr KeyRange kFirst = {1, 1, 1};
 constexpr uint32_t kRecords = kFast | kNoMulti;  // a Transaction changes plain keys only
 
 constexpr Command kCommands[] = {

@@ -151,9 +151,6 @@ void PlanPersist(const Call& call, Plan& plan) {
   request.deadline_condition = DeadlineCondition::kIfSet;
 }
 
-constexpr KeyRange kFirst = {1, 1, 1};
-constexpr KeyRange kAll = {1, -1, 1};
-
 constexpr Command kCommands[] = {
     {"del", -2, kWrite, kAll, PlanDel, AnswerCount, nullptr, "generic", "1.0.0", "key [key ...]",
      "Delete a key"},

@@ -75,8 +75,6 @@ void RunFlush(Call& call, RespWriter& out) {
   out.SimpleString("OK");
 }
 
-constexpr KeyRange kNone = {};
-
 constexpr Command kCommands[] = {
     {"keys", 2, kReadOnly | kAdmin | kTimed, kNone, nullptr, nullptr, RunKeys, "generic", "1.0.0",
      "pattern", "Find all keys matching the given pattern"},

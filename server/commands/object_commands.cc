@@ -56,7 +56,6 @@ void AnswerMemoryUsage(const Told& told, RespWriter& out) {
   out.Integer(static_cast<int64_t>(kEntryBytes + told.request().key.size() + value_bytes));
 }
 
-constexpr KeyRange kNone = {};
 constexpr KeyRange kSecond = {2, 2, 1};
 constexpr uint32_t kAlways = kLoading | kStale;
 

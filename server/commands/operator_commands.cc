@@ -11,8 +11,6 @@
 namespace idem::server {
 namespace {
 
-void TellNothing(Call&, RespWriter& out) { out.Array(0); }
-
 // A master without replicas; the log's position stands for the replication offset.
 void RunRole(Call& call, RespWriter& out) {
   const Store* const store = call.server.store.get();
@@ -68,9 +66,7 @@ void RunShutdown(Call& call, RespWriter& out) {
   call.server.options.shut_down();
 }
 
-constexpr KeyRange kNone = {};
 constexpr uint32_t kAlways = kLoading | kStale;
-constexpr uint32_t kTools = kLoading | kStale | kAdmin;
 
 constexpr Command kCommands[] = {
     {"role", 1, kAlways | kFast, kNone, nullptr, nullptr, RunRole, "server", "2.8.12", "",

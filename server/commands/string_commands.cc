@@ -181,8 +181,6 @@ void AnswerStrLen(const Told& told, RespWriter& out) {
   out.Integer(static_cast<int64_t>(told.reply().value_bytes));
 }
 
-constexpr KeyRange kFirst = {1, 1, 1};
-constexpr KeyRange kAll = {1, -1, 1};
 constexpr KeyRange kEverySecond = {1, -1, 2};
 
 constexpr Command kCommands[] = {

@@ -203,9 +203,6 @@ void RunUnwatch(Call& call, RespWriter& out) {
   out.SimpleString("OK");
 }
 
-constexpr KeyRange kNone = {};
-constexpr KeyRange kAll = {1, -1, 1};
-
 constexpr Command kCommands[] = {
     {"multi", 1, kFast | kNotQueued, kNone, nullptr, nullptr, RunMulti, "transactions", "1.2.0", "",
      "Mark the start of a transaction block"},

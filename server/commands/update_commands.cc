@@ -122,8 +122,6 @@ void RunDelEx(Call& call, RespWriter& out) {
   });
 }
 
-constexpr KeyRange kFirst = {1, 1, 1};
-
 constexpr Command kCommands[] = {
     {"incr", 2, kWrite | kDenyOom | kFast, kFirst, nullptr, nullptr, RunIncr, "string", "1.0.0",
      "key", "Increment the integer value of a key by one"},
