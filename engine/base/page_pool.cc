@@ -1,7 +1,6 @@
 #include "base/page_pool.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <utility>
 
@@ -10,17 +9,6 @@
 
 namespace idem::engine {
 namespace {
-
-using PageBits = std::array<uint64_t, 2>;
-
-size_t Count(const PageBits& bits) {
-  const int count = std::popcount(bits[0]) + std::popcount(bits[1]);
-  return static_cast<size_t>(count);
-}
-
-PageBits Together(const PageBits& some, const PageBits& others) {
-  return {some[0] | others[0], some[1] | others[1]};
-}
 
 uint32_t LowestBit(uint64_t bits) { return static_cast<uint32_t>(std::countr_zero(bits)); }
 
@@ -33,6 +21,15 @@ PagePool::~PagePool() {
     if (char* base = bases_[region].load(std::memory_order_relaxed))
       UnmapRegion(base, kRegionBytes);
   }
+}
+
+size_t PagePool::Count(const PageBits& bits) {
+  const int count = std::popcount(bits[0]) + std::popcount(bits[1]);
+  return static_cast<size_t>(count);
+}
+
+PagePool::PageBits PagePool::Together(const PageBits& some, const PageBits& others) {
+  return {some[0] | others[0], some[1] | others[1]};
 }
 
 bool PagePool::RefillNow(size_t pages) {
@@ -64,11 +61,11 @@ uint32_t PagePool::Take() {
   MutexLock lock(mutex_);
   const uint32_t region = LowestWithFree();
   if (region == kNoPage) return kNoPage;
-  FreeBits& bits = free_[region];
+  PageBits& bits = free_[region];
   const size_t word = bits[0] != 0 ? 0 : 1;
   const uint32_t bit = LowestBit(bits[word]);
   bits[word] &= bits[word] - 1;
-  if (bits == FreeBits{}) SetHasFree(region, false);
+  if (bits == PageBits{}) SetHasFree(region, false);
   free_count_.fetch_sub(1, std::memory_order_relaxed);
   return (region << kRegionPageBits) + static_cast<uint32_t>(word) * 64 + bit;
 }
@@ -132,7 +129,7 @@ bool PagePool::AddRegion() {
 // Those of the lowest region that has some. Nobody else touches them meanwhile.
 bool PagePool::PopulateAbsent() {
   size_t region = 0;
-  FreeBits absent;
+  PageBits absent;
   {
     MutexLock lock(mutex_);
     while (Count(absent_[region]) == 0) ++region;
@@ -159,7 +156,7 @@ bool PagePool::Release() {
 
 // The last region of which no page is taken: it is the pool's no more.
 bool PagePool::ReleaseFreeRegion() {
-  constexpr FreeBits kAll = {~uint64_t{0}, ~uint64_t{0}};
+  constexpr PageBits kAll = {~uint64_t{0}, ~uint64_t{0}};
   char* base = nullptr;
   {
     MutexLock lock(mutex_);
@@ -180,7 +177,7 @@ bool PagePool::ReleaseFreeRegion() {
 // The free pages of the last region that has some.
 bool PagePool::ReleaseFreePages() {
   size_t region = 0;
-  FreeBits pages;
+  PageBits pages;
   {
     MutexLock lock(mutex_);
     region = free_.size();
@@ -198,7 +195,7 @@ bool PagePool::ReleaseFreePages() {
 
 // Pages that stand side by side are one run.
 template <typename Visit>
-void PagePool::VisitRuns(size_t region, const FreeBits& pages, Visit&& visit) const {
+void PagePool::VisitRuns(size_t region, const PageBits& pages, Visit&& visit) const {
   char* const base = bases_[region].load(std::memory_order_relaxed);
   const auto is_in = [&](size_t page) { return (pages[page / 64] >> page % 64 & 1) != 0; };
   for (size_t page = 0; page < kRegionPages;) {
@@ -212,7 +209,7 @@ void PagePool::VisitRuns(size_t region, const FreeBits& pages, Visit&& visit) co
 size_t PagePool::CountFree() const {
   MutexLock lock(mutex_);
   size_t free = 0;
-  for (const FreeBits& bits : free_) free += Count(bits);
+  for (const PageBits& bits : free_) free += Count(bits);
   return free;
 }
 

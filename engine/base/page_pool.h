@@ -91,8 +91,10 @@ class PagePool {
   static constexpr size_t kPagesWanted = kRegionPages + kPagesStandingBy;  // below: run low
   static constexpr size_t kRegionsAheadMax = 4;
 
-  using FreeBits = std::array<uint64_t, kRegionPages / 64>;
+  using PageBits = std::array<uint64_t, kRegionPages / 64>;  // a bit for each page of a region
 
+  static size_t Count(const PageBits& bits);
+  static PageBits Together(const PageBits& some, const PageBits& others);
   static size_t PagesFor(size_t requests) { return kPagesStandingBy + requests * kPagesPerRequest; }
   bool RefillNow(size_t pages);
   bool AddPages(size_t pages_wanted);
@@ -103,7 +105,7 @@ class PagePool {
   bool ReleaseFreePages() IDEM_REQUIRES(growth_mutex_);
   size_t RegionsAhead() const;
   template <typename Visit>
-  void VisitRuns(size_t region, const FreeBits& pages, Visit&& visit) const;
+  void VisitRuns(size_t region, const PageBits& pages, Visit&& visit) const;
   uint32_t LowestWithFree() IDEM_REQUIRES(mutex_);
   void SetHasFree(uint32_t region, bool has_free) IDEM_REQUIRES(mutex_);
 
@@ -116,8 +118,8 @@ class PagePool {
 
   Mutex growth_mutex_;  // one thread at a time asks the system, before mutex_
   mutable Mutex mutex_;
-  std::vector<FreeBits> free_ IDEM_GUARDED_BY(mutex_);      // by region
-  std::vector<FreeBits> absent_ IDEM_GUARDED_BY(mutex_);    // by region
+  std::vector<PageBits> free_ IDEM_GUARDED_BY(mutex_);      // by region
+  std::vector<PageBits> absent_ IDEM_GUARDED_BY(mutex_);    // by region
   std::vector<uint64_t> has_free_ IDEM_GUARDED_BY(mutex_);  // a bit for each region
   size_t lowest_word_ IDEM_GUARDED_BY(mutex_) = 0;          // of has_free_: zeros before it
 };
