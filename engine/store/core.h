@@ -6,6 +6,8 @@
 #ifndef IDEM_STORE_CORE_H_
 #define IDEM_STORE_CORE_H_
 
+#include <algorithm>
+#include <array>
 #include <functional>
 #include <memory>
 #include <span>
@@ -68,6 +70,11 @@ class Core {
   // The same for one request that may wait for its answer (wait_ms).
   absl::Status CallAndWait(const Request& request, Reply& reply);
 
+  // Call for so many requests, some at a time, so that the caller keeps no array of them all:
+  // make(i) gives each, tell(i, called, reply) takes what came of it.
+  template <typename Make, typename Tell>
+  void CallMany(size_t count, Make&& make, Tell&& tell);
+
   Log& log() { return *log_; }
   int64_t NowMs() const { return clock_->NowMs(); }
   const HashSecret& fingerprint_secret() const { return secret_; }
@@ -97,7 +104,6 @@ class Core {
   absl::Status OpenLog(const Store::OpenListener& listener);
 
   uint64_t HashOf(const StoredKey& key) const { return shared_.HashOf(key.bytes()); }
-  Stripe& StripeOf(uint64_t hash) { return *stripes_[StripeIndexOf(hash, stripes_.size())]; }
   Moment MomentFor(std::span<const Request> requests) const;
   void RefillPages(size_t requests);
   size_t ExecuteAppending(std::span<const Request> requests, std::span<Reply> replies);
@@ -113,7 +119,7 @@ class Core {
   bool ExecuteOne(Started& started, const Moment& moment, Reply& reply);
   bool ExecuteLarge(Started& started, const Moment& moment, Reply& reply);
   void Start(const Request& request, Log::Room room, Reply& reply, Started& started);
-  Stripe& Prepare(const Request& request, Log::Room room, engine::Call& call);
+  size_t Prepare(const Request& request, Log::Room room, engine::Call& call);
   size_t RoomFor(std::span<const Request> requests) const;
   void PrepareAll(std::span<const Request> requests, Transaction& transaction);
   static size_t RoomFor(const Transaction& transaction);
@@ -155,6 +161,19 @@ class Core {
   std::unique_ptr<Housekeeper> housekeeper_;
   std::unique_ptr<Snapshotter> snapshotter_;
 };
+
+template <typename Make, typename Tell>
+void Core::CallMany(size_t count, Make&& make, Tell&& tell) {
+  constexpr size_t kAtOnce = 64;
+  std::array<Request, kAtOnce> requests;
+  std::array<Reply, kAtOnce> replies;
+  for (size_t done = 0; done < count; done += kAtOnce) {
+    const size_t some = std::min(kAtOnce, count - done);
+    for (size_t i = 0; i < some; ++i) requests[i] = make(done + i);
+    const absl::Status called = Call({requests.data(), some}, std::span(replies).first(some));
+    for (size_t i = 0; i < some; ++i) tell(done + i, called, replies[i]);
+  }
+}
 
 }  // namespace idem::engine
 

@@ -1,6 +1,4 @@
 // The public face of dedup without claims.
-#include <algorithm>
-#include <array>
 #include <utility>
 
 #include "idem/store.h"
@@ -43,18 +41,11 @@ absl::StatusOr<bool> Store::Seen(std::string_view id, const SeenOptions& options
 
 void Store::SeenMany(std::span<const std::string_view> ids, const SeenOptions& options,
                      std::span<absl::StatusOr<bool>> first) {
-  constexpr size_t kAtOnce = 64;
-  std::array<Request, kAtOnce> requests;
-  std::array<Reply, kAtOnce> replies;
-  for (size_t done = 0; done < ids.size(); done += kAtOnce) {
-    const size_t count = std::min(kAtOnce, ids.size() - done);
-    for (size_t i = 0; i < count; ++i) requests[i] = SeenRequest(ids[done + i], options);
-    const absl::Status called =
-        core_->Call({requests.data(), count}, std::span(replies).first(count));
-    for (size_t i = 0; i < count; ++i) {
-      first[done + i] = called.ok() ? FirstTime(replies[i]) : called;
-    }
-  }
+  core_->CallMany(
+      ids.size(), [&](size_t i) { return SeenRequest(ids[i], options); },
+      [&](size_t i, const absl::Status& called, const Reply& reply) {
+        first[i] = called.ok() ? FirstTime(reply) : called;
+      });
 }
 
 absl::StatusOr<SeqAnswer> Store::Seq(std::string_view producer, uint32_t epoch, uint64_t seq,

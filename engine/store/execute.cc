@@ -50,7 +50,8 @@ void Core::RefillPages(size_t requests) {
   if (pool_.Refill(requests)) housekeeper_->Wake();
 }
 
-Stripe& Core::Prepare(const Request& request, Log::Room room, engine::Call& call) {
+// Returns the index of its stripe.
+size_t Core::Prepare(const Request& request, Log::Room room, engine::Call& call) {
   call.request = &request;
   call.key = StoredKey(request.key);
   const uint64_t hash = HashOf(call.key);
@@ -61,7 +62,7 @@ Stripe& Core::Prepare(const Request& request, Log::Room room, engine::Call& call
     call.body = BodyRef(Body::New(request.value));
   }
   if (request.op == Op::kStep) call.MakeRoomForSteps();
-  return StripeOf(hash);
+  return StripeIndexOf(hash, stripes_.size());
 }
 
 size_t Core::RoomFor(std::span<const Request> requests) const {
@@ -150,7 +151,7 @@ void Core::Start(const Request& request, Log::Room room, Reply& reply, Started& 
     reply.error = why;
     return;
   }
-  started.stripe = &Prepare(request, room, started.call);
+  started.stripe = stripes_[Prepare(request, room, started.call)].get();
   started.stripe->PrefetchSlot(started.call.place);
 }
 

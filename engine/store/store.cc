@@ -1,8 +1,6 @@
 // The public face: turns calls into Requests and Replies into answers.
 #include "idem/store.h"
 
-#include <algorithm>
-#include <array>
 #include <string>
 #include <utility>
 
@@ -62,21 +60,15 @@ absl::StatusOr<Answer> Store::Begin(std::string_view key, const Fingerprint& fin
 }
 
 void Store::BeginMany(std::span<const BeginCall> calls, std::span<absl::StatusOr<Answer>> answers) {
-  constexpr size_t kAtOnce = 64;
-  std::array<Request, kAtOnce> requests;
-  std::array<Reply, kAtOnce> replies;
-  for (size_t done = 0; done < calls.size(); done += kAtOnce) {
-    const size_t count = std::min(kAtOnce, calls.size() - done);
-    for (size_t i = 0; i < count; ++i) {
-      const BeginCall& call = calls[done + i];
-      requests[i] = BeginRequest(call.key, call.fingerprint, call.options);
-    }
-    const absl::Status called =
-        core_->Call({requests.data(), count}, std::span(replies).first(count));
-    for (size_t i = 0; i < count; ++i) {
-      answers[done + i] = called.ok() ? AnswerOf(requests[i].key, replies[i]) : called;
-    }
-  }
+  core_->CallMany(
+      calls.size(),
+      [&](size_t i) {
+        const BeginCall& call = calls[i];
+        return BeginRequest(call.key, call.fingerprint, call.options);
+      },
+      [&](size_t i, const absl::Status& called, Reply& reply) {
+        answers[i] = called.ok() ? AnswerOf(calls[i].key, reply) : called;
+      });
 }
 
 absl::StatusOr<Answer> Store::AnswerOf(std::string_view key, Reply& reply) {

@@ -111,8 +111,9 @@ void Core::PrepareAll(std::span<const Request> requests, Transaction& transactio
   RefillPages(requests.size());
   for (const Request& request : requests) {
     engine::Call& call = transaction.calls[transaction.size];
-    transaction.stripe_of[transaction.size] = &Prepare(request, Log::Room::kGranted, call);
-    transaction.stripes[transaction.size] = StripeIndexOf(HashOf(call.key), stripes_.size());
+    const size_t stripe = Prepare(request, Log::Room::kGranted, call);
+    transaction.stripe_of[transaction.size] = stripes_[stripe].get();
+    transaction.stripes[transaction.size] = stripe;
     ++transaction.size;
   }
   const auto begin = transaction.stripes.begin();

@@ -100,6 +100,11 @@ Change Busy(const Image& entry, const Moment& moment, Busy::Reason reason, int64
   return Answer(reply, Outcome::kBusy);
 }
 
+Change Replay(const Image& entry, const Moment& moment, Reply& reply) {
+  Describe(entry, moment, /*with_value=*/true, reply);
+  return Answer(reply, Outcome::kReplay);
+}
+
 Change BeginInProgress(const Image& entry, const Request& request, const Moment& moment,
                        Image& next, Reply& reply) {
   if (OwnedBy(entry, request.owner, moment)) {
@@ -116,10 +121,7 @@ Change Begin(const Image& entry, const Request& request, const Moment& moment, I
              Reply& reply) {
   if (entry.absent()) return BeginAbsent(entry, request, moment, next, reply);
   if (entry.fingerprint != request.fingerprint) return Answer(reply, Outcome::kMismatch);
-  if (entry.finished()) {
-    Describe(entry, moment, /*with_value=*/true, reply);
-    return Answer(reply, Outcome::kReplay);
-  }
+  if (entry.finished()) return Replay(entry, moment, reply);
   if (entry.state == State::kInProgress) {
     return BeginInProgress(entry, request, moment, next, reply);
   }
@@ -134,10 +136,7 @@ Change Begin(const Image& entry, const Request& request, const Moment& moment, I
 Change Await(const Image& entry, const Request& request, const Moment& moment, Reply& reply) {
   if (entry.absent()) return Answer(reply, Outcome::kAbsent);
   if (entry.fingerprint != request.fingerprint) return Answer(reply, Outcome::kMismatch);
-  if (entry.finished()) {
-    Describe(entry, moment, /*with_value=*/true, reply);
-    return Answer(reply, Outcome::kReplay);
-  }
+  if (entry.finished()) return Replay(entry, moment, reply);
   if (entry.state == State::kFailedRetry) {
     return Busy(entry, moment, Busy::Reason::kBackoff, entry.until_ms, reply);
   }

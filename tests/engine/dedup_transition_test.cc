@@ -15,13 +15,6 @@ namespace {
 
 constexpr int64_t kDayMs = 24 * kHourMs;
 
-Moment FullMoment(bool memory_full, bool disk_full) {
-  Moment moment = CalmMoment();
-  moment.memory_full = memory_full;
-  moment.disk_full = disk_full;
-  return moment;
-}
-
 const Moment kMoments[] = {FullMoment(false, false), FullMoment(true, false),
                            FullMoment(false, true)};
 

@@ -70,13 +70,6 @@ std::vector<Request> WithConditions(Request request) {
   return requests;
 }
 
-Moment FullMoment(bool memory_full, bool disk_full) {
-  Moment moment = CalmMoment();
-  moment.memory_full = memory_full;
-  moment.disk_full = disk_full;
-  return moment;
-}
-
 const Moment kMoments[] = {FullMoment(false, false), FullMoment(true, false),
                            FullMoment(false, true)};
 

@@ -240,6 +240,13 @@ Moment CalmMoment() {
           .secret = &kSecret};
 }
 
+Moment FullMoment(bool memory_full, bool disk_full) {
+  Moment moment = CalmMoment();
+  moment.memory_full = memory_full;
+  moment.disk_full = disk_full;
+  return moment;
+}
+
 std::vector<MomentCase> MomentCases() {
   std::vector<MomentCase> cases;
   for (const int64_t grace_left_ms : {-20'000, 0, 1, 7'000}) {

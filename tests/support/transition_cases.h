@@ -55,6 +55,8 @@ std::vector<MomentCase> MomentCases();
 
 // kNowMs, grace over, nothing full.
 Moment CalmMoment();
+// The same with memory or disk full.
+Moment FullMoment(bool memory_full, bool disk_full);
 // A claim as BEGIN made it half an hour after the open, its lease running.
 Image RunningClaim();
 Image FinishedRecord(State state, std::string_view response, int64_t deadline_ms);
