@@ -49,7 +49,7 @@ class Subject {
     call.key = StoredKey(request.key);
     call.place = Table::PlaceOf(static_cast<uint32_t>(KeyedHash64(secret_, call.key.bytes())));
     call.value_room = kInlineValueBytesMax;
-    const Moment moment = {.now_ms = kHourMs, .defaults = &defaults_, .secret = &secret_};
+    const Moment moment = {.now_ms = kHourMs, .policy = &policy_, .secret = &secret_};
     Reply reply;
     Timed(times, [&] { return stripe_.Execute(call, moment, reply); });
     if (reply.outcome != expected) Fail("a wrong answer");
@@ -89,7 +89,7 @@ class Subject {
 
   uint64_t timed_ = 0;
   HashSecret secret_ = RandomSecret();
-  RequestDefaults defaults_{.lease_ms = kHourMs, .retention_ms = kHourMs};
+  Policy policy_{.default_lease_ms = kHourMs, .default_retention_ms = kHourMs};
   OpenedLog log_ = OpenMemoryLog({});
   PagePool pool_;
   MemoryMeter memory_{uint64_t{64} << 30};

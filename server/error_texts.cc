@@ -24,6 +24,9 @@ constexpr std::string_view kRunning =
 constexpr std::string_view kNotStuck =
     "REFUSED only a claim whose lease is over can be resolved; see IDEM.STUCK";
 constexpr std::string_view kOutOfMemory = "OOM command not allowed when used memory > 'maxmemory'.";
+constexpr std::string_view kQuotaFull =
+    " is full: new keys are refused there; raise its max-entries or max-bytes, or shorten what its "
+    "keys are kept for";
 constexpr std::string_view kNoSpace =
     "NOSPACE the disk of the log is full: free some space; claims that run can still finish";
 constexpr std::string_view kUnavailable =
@@ -69,6 +72,9 @@ std::string ErrorText(const Request& request, const Reply& reply) {
       return absl::StrCat("ERR ", reply.error);
     case Outcome::kOutOfMemory:
       return std::string(kOutOfMemory);
+    case Outcome::kQuotaFull:
+      return absl::StrCat("QUOTA namespace ", Absl(request.key.substr(0, request.key.find(':'))),
+                          Absl(kQuotaFull));
     case Outcome::kNoSpace:
       return std::string(kNoSpace);
     case Outcome::kUnavailable:

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "server/namespace_settings.h"
 #include "server/setting_kinds.h"
 
 namespace idem::server {
@@ -85,11 +86,11 @@ Setting DirSetting() {
 Setting RetentionSetting() {
   Setting setting = NumberSetting("default-retention-ms", kDayMs, {1, 90 * kDayMs},
                                   "for an IDEM.BEGIN without TTL; not under default-lease-ms",
-                                  IDEM_FIELD(store.default_retention_ms));
+                                  IDEM_FIELD(store.policy.default_retention_ms));
   setting.set = [set = setting.set](std::string_view value, ServerOptions& options) {
     std::string fault = set(value, options);
-    const int64_t lease_ms = options.store.default_lease_ms;
-    if (fault.empty() && options.store.default_retention_ms < lease_ms) {
+    const int64_t lease_ms = options.store.policy.default_lease_ms;
+    if (fault.empty() && options.store.policy.default_retention_ms < lease_ms) {
       fault = absl::StrCat(Absl(value), " is less than default-lease-ms; it takes ", lease_ms,
                            " to ", 90 * kDayMs);
     }
@@ -116,7 +117,7 @@ std::vector<Setting> StoreSettings() {
                    "more than an equal share is closed",
                    IDEM_FIELD(client_memory_bytes)),
       NumberSetting("default-lease-ms", 30'000, {1, kDayMs}, "for an IDEM.BEGIN without LEASE",
-                    IDEM_FIELD(store.default_lease_ms)),
+                    IDEM_FIELD(store.policy.default_lease_ms)),
       RetentionSetting(),
       NumberSetting("restart-grace-ms", -1, {-1, kDayMs},
                     "after a start no claim is taken over for this long; -1: one default lease",
@@ -124,11 +125,11 @@ std::vector<Setting> StoreSettings() {
       NumberSetting("max-response-bytes", 1 << 20, {0, 16 << 20},
                     "a longer response is dropped and the fact kept; a longer plain value is "
                     "refused",
-                    IDEM_FIELD(store.max_response_bytes)),
+                    IDEM_FIELD(store.policy.max_response_bytes)),
       NumberSetting("max-steps", 16, {0, 255}, "steps of one claim; a further one is refused",
-                    IDEM_FIELD(store.max_steps)),
+                    IDEM_FIELD(store.policy.max_steps)),
       NumberSetting("max-step-bytes", 4096, {0, 65'535}, "their names and data together",
-                    IDEM_FIELD(store.max_step_bytes)),
+                    IDEM_FIELD(store.policy.max_step_bytes)),
       NumberSetting("max-key-waiters", 64, {0, 1'000'000},
                     "who wait for one key (IDEM.BEGIN .. WAIT, IDEM.WAIT)",
                     IDEM_FIELD(store.max_key_waiters)),
@@ -141,6 +142,7 @@ std::vector<Setting> StoreSettings() {
       BytesSetting("max-pinned-log-bytes", "1gb", "0 to 65536gb", {0, uint64_t{1} << 46},
                    "how much of the log is kept for the cursors of IDEM.CHANGES alone",
                    IDEM_FIELD(store.max_pinned_log_bytes)),
+      NamespaceSetting(),
   };
 }
 

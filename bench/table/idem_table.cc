@@ -22,8 +22,8 @@ class IdemTable final : public Table {
     Options store_options;
     store_options.durability = Durability::kMemory;
     store_options.memory_limit_bytes = uint64_t{64} << 30;
-    store_options.default_lease_ms = kRetentionMs;
-    store_options.default_retention_ms = kRetentionMs;
+    store_options.policy.default_lease_ms = kRetentionMs;
+    store_options.policy.default_retention_ms = kRetentionMs;
     store_options.stripes = options.stripes;
     absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(store_options);
     if (!store.ok()) Fail(store.status().ToString());

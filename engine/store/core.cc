@@ -14,7 +14,8 @@ namespace {
 constexpr size_t kScanMax = 1000;
 
 int64_t GraceMs(const Options& options) {
-  return options.restart_grace_ms == -1 ? options.default_lease_ms : options.restart_grace_ms;
+  return options.restart_grace_ms == -1 ? options.policy.default_lease_ms
+                                        : options.restart_grace_ms;
 }
 
 // More would wait for the disk.
@@ -27,13 +28,11 @@ size_t LoadingThreads(const Options& options) {
 }  // namespace
 
 Core::Core(const Options& options)
-    : options_(options),
-      defaults_{options.default_lease_ms, options.default_retention_ms, options.max_response_bytes,
-                options.max_steps, options.max_step_bytes},
-      memory_(options.memory_limit_bytes) {
+    : options_(options), namespaces_(options.namespaces), memory_(options.memory_limit_bytes) {
   shared_.pool = &pool_;
   shared_.memory = &memory_;
   shared_.table_secret = &table_secret_;
+  shared_.namespaces = &namespaces_;
   for (uint32_t i = 0; i < options.stripes; ++i) {
     stripes_.push_back(std::make_unique<Stripe>(&shared_));
     waiters_.push_back(std::make_unique<Waiters>(&waiting_, i, options.stripes));
@@ -97,7 +96,7 @@ Moment Core::MomentFor(std::span<const Request> requests) const {
   moment.opened_ms = clock_->opened_ms();
   moment.grace_end_ms = grace_end_ms_;
   moment.disk_full = !log_->accepts_claims();
-  moment.defaults = &defaults_;
+  moment.policy = &options_.policy;
   moment.secret = &secret_;
   return moment;
 }
@@ -132,6 +131,7 @@ Stats Core::GetStats() const {
   stats.memory_limit_bytes = memory_.limit();
   stats.page_bytes = pool_.memory_bytes();
   for (const auto& stripe : stripes_) stripe->AddStats(stats);
+  namespaces_.AddStats(stats);
   stats.waiting = waiting_.all.load(std::memory_order_relaxed);
   stats.waits_refused = waiting_.refused.load(std::memory_order_relaxed);
   stats.log = log_->stats();

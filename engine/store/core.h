@@ -29,6 +29,7 @@
 #include "store/housekeeper.h"
 #include "store/load_share.h"
 #include "store/memory_meter.h"
+#include "store/namespaces.h"
 #include "store/snapshotter.h"
 #include "store/stripe.h"
 #include "store/token_source.h"
@@ -79,7 +80,9 @@ class Core {
   int64_t NowMs() const { return clock_->NowMs(); }
   const HashSecret& fingerprint_secret() const { return secret_; }
   Housekeeper& housekeeper() { return *housekeeper_; }
-  const RequestDefaults& defaults() const { return defaults_; }
+  // Of keys that are of no namespace, and what `key` is subject to.
+  const Policy& policy() const { return options_.policy; }
+  const Policy& PolicyOf(std::string_view key) const { return PolicyIn(namespaces_.Find(key)); }
 
   // Frees what has expired, in slices; true when all is done. For the housekeeper.
   bool ExpireSlice();
@@ -103,6 +106,9 @@ class Core {
   explicit Core(const Options& options);
   absl::Status OpenLog(const Store::OpenListener& listener);
 
+  const Policy& PolicyIn(const Namespace* space) const {
+    return space == nullptr ? options_.policy : space->options().policy;
+  }
   uint64_t HashOf(const StoredKey& key) const { return shared_.HashOf(key.bytes()); }
   Moment MomentFor(std::span<const Request> requests) const;
   void RefillPages(size_t requests);
@@ -133,7 +139,7 @@ class Core {
   LogPin Pin();
 
   const Options options_;
-  const RequestDefaults defaults_;
+  const Namespaces namespaces_;
   const HashSecret table_secret_ = RandomSecret();
   HashSecret secret_{};  // of fingerprints and owners; the log keeps it
   std::string store_id_;

@@ -22,7 +22,7 @@ Change Mark(const Request& request, Kind kind, int64_t deadline_ms, Image& next)
 // cap: however often an id comes, it is forgotten one day.
 Change Seen(const Image& entry, const Request& request, const Moment& moment, Image& next,
             Reply& reply) {
-  const int64_t ttl_ms = request.retention_ms.value_or(moment.defaults->retention_ms);
+  const int64_t ttl_ms = request.retention_ms.value_or(moment.policy->default_retention_ms);
   int64_t until_ms = entry.until_ms;
   if (request.refresh && until_ms == 0) {
     until_ms = moment.now_ms + request.cap_ms.value_or(kRetentionMsMax);
@@ -33,7 +33,9 @@ Change Seen(const Image& entry, const Request& request, const Moment& moment, Im
   }
   const bool changes = entry.absent() || deadline_ms != entry.deadline_ms;
   if (changes && moment.disk_full) return Answer(reply, Outcome::kNoSpace);
-  if (entry.absent() && moment.memory_full) return Answer(reply, Outcome::kOutOfMemory);
+  if (const auto refusal = WhyNoNewEntry(moment); refusal && entry.absent()) {
+    return Answer(reply, *refusal);
+  }
   reply.ttl_ms = deadline_ms - moment.now_ms;
   reply.outcome = entry.absent() ? Outcome::kNew : Outcome::kDuplicate;
   if (!changes) return Change::kNone;
@@ -75,8 +77,10 @@ Change Seq(const Image& entry, const Request& request, const Moment& moment, Ima
   if (Came(now, request.seq)) return Answer(reply, Outcome::kDuplicate);
   if (request.seq - now.next > (begins ? 0 : request.window)) return Answer(reply, Outcome::kGap);
   if (moment.disk_full) return Answer(reply, Outcome::kNoSpace);
-  if (entry.absent() && moment.memory_full) return Answer(reply, Outcome::kOutOfMemory);
-  const int64_t ttl_ms = request.retention_ms.value_or(moment.defaults->retention_ms);
+  if (const auto refusal = WhyNoNewEntry(moment); refusal && entry.absent()) {
+    return Answer(reply, *refusal);
+  }
+  const int64_t ttl_ms = request.retention_ms.value_or(moment.policy->default_retention_ms);
   Mark(request, Kind::kSequence, ttl_ms == 0 ? 0 : moment.now_ms + ttl_ms, next);
   next.sequence = WithNumber(now, request.seq);
   reply.seq = next.sequence.next;

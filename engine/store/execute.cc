@@ -20,14 +20,14 @@ bool MayChange(const Request& request) {
 }
 
 // Whether the request's value may become the value of an entry.
-bool KeepsValue(const Request& request, const RequestDefaults& defaults) {
+bool KeepsValue(const Request& request, const Policy& policy) {
   switch (request.op) {
     case Op::kComplete:
     case Op::kResolve:
     case Op::kPut:
-      return request.value.size() <= defaults.response_bytes_max;
+      return request.value.size() <= policy.max_response_bytes;
     case Op::kFail:
-      return request.final && request.value.size() <= defaults.response_bytes_max;
+      return request.final && request.value.size() <= policy.max_response_bytes;
     default:
       return false;
   }
@@ -35,12 +35,12 @@ bool KeepsValue(const Request& request, const RequestDefaults& defaults) {
 
 // The largest value of a record that this request can make, unless it keeps a larger one that is
 // there: the value of a register, the steps of a claim. Of a step: what the first one takes.
-size_t ValueRoom(const Request& request, const RequestDefaults& defaults) {
+size_t ValueRoom(const Request& request, const Policy& policy) {
   if (request.op == Op::kStep) {
     const size_t bytes = request.step.size() + request.value.size();
-    return PackedStepBytes(1, std::min<size_t>(bytes, defaults.step_bytes_max));
+    return PackedStepBytes(1, std::min<size_t>(bytes, policy.max_step_bytes));
   }
-  const size_t value_bytes = KeepsValue(request, defaults) ? request.value.size() : 0;
+  const size_t value_bytes = KeepsValue(request, policy) ? request.value.size() : 0;
   return std::max(value_bytes, kInlineValueBytesMax);
 }
 
@@ -57,8 +57,10 @@ size_t Core::Prepare(const Request& request, Log::Room room, engine::Call& call)
   const uint64_t hash = HashOf(call.key);
   call.place = Table::PlaceOf(static_cast<uint32_t>(hash));
   call.room = room;
-  call.value_room = ValueRoom(request, defaults_);
-  if (request.value.size() > kInlineValueBytesMax && KeepsValue(request, defaults_)) {
+  call.space = namespaces_.Find(request.key);
+  const Policy& policy = PolicyIn(call.space);
+  call.value_room = ValueRoom(request, policy);
+  if (request.value.size() > kInlineValueBytesMax && KeepsValue(request, policy)) {
     call.body = BodyRef(Body::New(request.value));
   }
   if (request.op == Op::kStep) call.MakeRoomForSteps();
@@ -69,7 +71,7 @@ size_t Core::RoomFor(std::span<const Request> requests) const {
   size_t bytes = 0;
   for (const Request& request : requests) {
     if (!MayChange(request)) continue;
-    bytes += MaxRecordBytes(request.key.size(), ValueRoom(request, defaults_));
+    bytes += MaxRecordBytes(request.key.size(), ValueRoom(request, PolicyOf(request.key)));
   }
   return bytes;
 }
@@ -146,7 +148,7 @@ size_t Core::ExecuteTogether(std::span<const Request> requests, std::span<Reply>
 
 void Core::Start(const Request& request, Log::Room room, Reply& reply, Started& started) {
   Renew(reply);
-  if (const char* why = WhyInvalid(request, defaults_)) {
+  if (const char* why = WhyInvalid(request, PolicyOf(request.key))) {
     reply.outcome = Outcome::kInvalid;
     reply.error = why;
     return;

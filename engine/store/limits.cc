@@ -15,6 +15,8 @@ constexpr const char* kShortRetention =
 constexpr const char* kBadAfter = "pause before a retry must be 0 to 7776000000 ms (90 days)";
 constexpr const char* kBadWait = "time to wait must be 0 to 60000 ms (one minute)";
 constexpr const char* kBadIssued = "time of issue must be positive milliseconds since 1970";
+constexpr const char* kNoFingerprint =
+    "keys of this namespace need a fingerprint; name the request's body or its digest";
 constexpr const char* kBadValue =
     "value is larger than max_response_bytes; store a reference to it";
 constexpr const char* kHugeValue = "response is larger than 16 MiB; store a reference to it";
@@ -34,14 +36,16 @@ const char* WhyInvalidWait(const Request& request) {
   return Within(request.wait_ms, 0, kWaitMsMax) ? nullptr : kBadWait;
 }
 
-const char* WhyInvalidBegin(const Request& request, const RequestDefaults& defaults) {
-  const int64_t lease_ms = request.lease_ms.value_or(defaults.lease_ms);
-  const int64_t retention_ms = request.retention_ms.value_or(defaults.retention_ms);
+const char* WhyInvalidBegin(const Request& request, const Policy& policy) {
+  const int64_t lease_ms = request.lease_ms.value_or(policy.default_lease_ms);
+  const int64_t retention_ms = request.retention_ms.value_or(policy.default_retention_ms);
   if (request.owner.size() > kOwnerBytesMax) return kBadOwner;
   if (!Within(lease_ms, 1, kLeaseMsMax)) return kBadLease;
   if (!Within(retention_ms, 1, kRetentionMsMax)) return kBadRetention;
   if (retention_ms < lease_ms) return kShortRetention;
   if (request.issued_unix_ms < 0) return kBadIssued;
+  const bool has_fingerprint = request.fingerprint.kind != Fingerprint::Kind::kNone;
+  if (policy.fingerprint_required && !has_fingerprint) return kNoFingerprint;
   return WhyInvalidWait(request);
 }
 
@@ -65,9 +69,9 @@ const char* WhyInvalidExtend(const Request& request) {
   return WhyInvalidToken(request);
 }
 
-const char* WhyInvalidStep(const Request& request, const RequestDefaults& defaults) {
+const char* WhyInvalidStep(const Request& request, const Policy& policy) {
   if (request.step.empty() || request.step.size() > kStepNameBytesMax) return kBadStepName;
-  if (request.step.size() + request.value.size() > defaults.step_bytes_max) return kHugeStep;
+  if (request.step.size() + request.value.size() > policy.max_step_bytes) return kHugeStep;
   return WhyInvalidToken(request);
 }
 
@@ -75,13 +79,13 @@ const char* WhyInvalidDeadline(const Request& request) {
   return Within(request.retention_ms.value_or(0), 0, kDeadlineMsMax) ? nullptr : kBadDeadline;
 }
 
-const char* WhyInvalidPut(const Request& request, const RequestDefaults& defaults) {
-  if (request.value.size() > defaults.response_bytes_max) return kBadValue;
+const char* WhyInvalidPut(const Request& request, const Policy& policy) {
+  if (request.value.size() > policy.max_response_bytes) return kBadValue;
   return WhyInvalidDeadline(request);
 }
 
-const char* WhyInvalidSeen(const Request& request, const RequestDefaults& defaults) {
-  const int64_t retention_ms = request.retention_ms.value_or(defaults.retention_ms);
+const char* WhyInvalidSeen(const Request& request, const Policy& policy) {
+  const int64_t retention_ms = request.retention_ms.value_or(policy.default_retention_ms);
   if (!Within(retention_ms, 1, kRetentionMsMax)) return kBadRetention;
   if (!Within(request.cap_ms.value_or(retention_ms), retention_ms, kRefreshMsMax)) return kBadCap;
   return nullptr;
@@ -95,11 +99,11 @@ const char* WhyInvalidSeq(const Request& request) {
 
 }  // namespace
 
-const char* WhyInvalid(const Request& request, const RequestDefaults& defaults) {
+const char* WhyInvalid(const Request& request, const Policy& policy) {
   if (request.key.empty() || request.key.size() > kKeyBytesMax) return kBadKey;
   switch (request.op) {
     case Op::kBegin:
-      return WhyInvalidBegin(request, defaults);
+      return WhyInvalidBegin(request, policy);
     case Op::kAwait:
       return WhyInvalidWait(request);
     case Op::kComplete:
@@ -109,17 +113,17 @@ const char* WhyInvalid(const Request& request, const RequestDefaults& defaults) 
     case Op::kExtend:
       return WhyInvalidExtend(request);
     case Op::kStep:
-      return WhyInvalidStep(request, defaults);
+      return WhyInvalidStep(request, policy);
     case Op::kRelease:
       return WhyInvalidToken(request);
     case Op::kResolve:
       return request.value.size() > kResponseBytesMax ? kHugeValue : nullptr;
     case Op::kPut:
-      return WhyInvalidPut(request, defaults);
+      return WhyInvalidPut(request, policy);
     case Op::kSetDeadline:
       return WhyInvalidDeadline(request);
     case Op::kSeen:
-      return WhyInvalidSeen(request, defaults);
+      return WhyInvalidSeen(request, policy);
     case Op::kSeq:
       return WhyInvalidSeq(request);
     case Op::kRemove:

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "idem/policy.h"
 #include "idem/request.h"
 
 namespace idem::engine {
@@ -19,17 +20,11 @@ inline constexpr int64_t kWaitMsMax = 60'000;
 inline constexpr uint32_t kResponseBytesMax = 16 << 20;
 inline constexpr Token kTokenMax = (Token{1} << 53) - 1;
 
-// What a request falls back on, and the response limit of this store.
-struct RequestDefaults {
-  int64_t lease_ms = 30'000;
-  int64_t retention_ms = 86'400'000;
-  uint32_t response_bytes_max = 1 << 20;
-  uint32_t steps_max = 16;
-  uint32_t step_bytes_max = 4096;
-};
+inline constexpr size_t kNamespacesMax = 1000;
+inline constexpr size_t kNamespaceNameBytesMax = 64;
 
-// Null, or what is wrong with the request and what to do about it.
-const char* WhyInvalid(const Request& request, const RequestDefaults& defaults);
+// Null, or what is wrong with the request, under the policy of its key, and what to do about it.
+const char* WhyInvalid(const Request& request, const Policy& policy);
 
 }  // namespace idem::engine
 

@@ -32,8 +32,8 @@ absl::StatusOr<std::string> RunKeepingLease(engine::Core& core, const Store::Wor
   return work(claim);
 }
 
-int64_t RetentionMs(const engine::Core& core, const BeginOptions& options) {
-  return options.retention_ms.value_or(core.defaults().retention_ms);
+int64_t RetentionMs(const engine::Core& core, std::string_view key, const BeginOptions& options) {
+  return options.retention_ms.value_or(core.PolicyOf(key).default_retention_ms);
 }
 
 // What was just completed, whole even where the store keeps less of it.
@@ -68,7 +68,7 @@ absl::StatusOr<Replay> Store::Once(std::string_view key, const Fingerprint& fing
     return response.status();
   }
   const absl::Status completed = claim->Complete(*response);
-  if (completed.ok()) return FreshReplay(*response, RetentionMs(*core_, options));
+  if (completed.ok()) return FreshReplay(*response, RetentionMs(*core_, key, options));
   // The work has settled the claim itself. To ask with Begin might claim the key for nobody.
   if (absl::IsAborted(completed)) return FinishOf(*claim);
   return completed;

@@ -60,8 +60,9 @@ Change Put(const Image& entry, const Request& request, const Moment& moment, Ima
   DescribeIfWanted(entry, request, moment, reply);
   if (!Holds(entry, request)) return Answer(reply, Outcome::kNotMet);
   if (moment.disk_full) return Answer(reply, Outcome::kNoSpace);
-  if (moment.memory_full && (entry.absent() || request.value.size() > entry.value.size())) {
-    return Answer(reply, Outcome::kOutOfMemory);
+  const bool grows = entry.absent() || request.value.size() > entry.value.size();
+  if (const auto refusal = WhyNoNewEntry(moment); refusal && grows) {
+    return Answer(reply, *refusal);
   }
   next = Image{};
   next.key = request.key;

@@ -9,6 +9,10 @@ absl::Status StatusOf(const Reply& reply, Op op) {
     case Outcome::kOutOfMemory:
       return absl::ResourceExhaustedError(
           "memory is at 90 % of its limit: new claims are refused; raise memory_limit_bytes");
+    case Outcome::kQuotaFull:
+      return absl::ResourceExhaustedError(
+          "the namespace of the key is full: new entries are refused there; raise its max_entries "
+          "or max_bytes, or shorten its retention");
     case Outcome::kNoSpace:
       return absl::ResourceExhaustedError(
           "the disk is full: new claims are refused; free space, no restart is needed");

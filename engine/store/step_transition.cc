@@ -21,11 +21,11 @@ Change MakeStep(const Image& entry, const Request& request, const Moment& moment
     return Answer(reply, made->data == request.value ? Outcome::kOk : Outcome::kConflict);
   }
   const StepTotals totals = TotalsOf(entry.value);
-  if (totals.steps >= moment.defaults->steps_max) {
+  if (totals.steps >= moment.policy->max_steps) {
     return Exceeds("the claim has made as many steps as max_steps allows", reply);
   }
   const size_t bytes = totals.bytes + request.step.size() + request.value.size();
-  if (bytes > moment.defaults->step_bytes_max) {
+  if (bytes > moment.policy->max_step_bytes) {
     return Exceeds("the steps of the claim would be larger than max_step_bytes in all", reply);
   }
   next = entry;

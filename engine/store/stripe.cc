@@ -81,19 +81,23 @@ void Stripe::PrefetchEntry(Table::Place place) {
   if (ref != 0) PrefetchEntryLines(arena_.At(ref));
 }
 
-Moment Stripe::MomentLocked(const Moment& moment) {
+Moment Stripe::MomentLocked(const Moment& moment, const Namespace* space) {
   now_ms_ = IDEM_BUG(stripe_time_goes_back) ? moment.now_ms : std::max(now_ms_, moment.now_ms);
   Moment exact = moment;
   exact.now_ms = now_ms_;
   exact.memory_full = shared_.memory->full();
+  if (space != nullptr) {
+    exact.policy = &space->options().policy;
+    exact.quota_full = space->full();
+  }
   exact.response_bytes_max =
-      std::min<uint64_t>(moment.defaults->response_bytes_max, shared_.memory->left());
+      std::min<uint64_t>(exact.policy->max_response_bytes, shared_.memory->left());
   return exact;
 }
 
 void Stripe::PrepareLocked(Call& call, const Moment& moment, Pending& pending, Reply& reply) {
   const Request& request = *call.request;
-  const Moment now = MomentLocked(moment);
+  const Moment now = MomentLocked(moment, call.space);
   const Ref ref = FindLocked(call.key, call.place);
   Image entry = ref == 0 ? Image{} : ReadEntry(arena_.At(ref));
   entry.key = request.key;
@@ -103,6 +107,7 @@ void Stripe::PrepareLocked(Call& call, const Moment& moment, Pending& pending, R
 
   pending.key = &call.key;
   pending.place = call.place;
+  pending.space = call.space;
   pending.old_ref = ref;
   pending.finishes = FinishesClaim(request.op);
   pending.change = Transition(entry, request, now, pending.next, reply);

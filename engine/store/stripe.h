@@ -32,6 +32,7 @@
 #include "log/snapshot_writer.h"
 #include "store/entry.h"
 #include "store/memory_meter.h"
+#include "store/namespaces.h"
 #include "store/stored_key.h"
 #include "store/table.h"
 #include "store/token_source.h"
@@ -55,6 +56,7 @@ struct StripeShared {
   TokenSource* tokens = nullptr;
   Log* log = nullptr;
   const HashSecret* table_secret = nullptr;
+  const Namespaces* namespaces = nullptr;
 
   // Of the packed bytes: a UUID's text and the 16 bytes it spells meet in one place of the table.
   uint64_t HashOf(std::string_view key_bytes) const {
@@ -68,6 +70,7 @@ struct Call {
   const Request* request = nullptr;
   StoredKey key;
   Table::Place place{};
+  Namespace* space = nullptr;            // of the key, if it has a policy of its own
   BodyRef body;                          // of request->value, if that does not fit into an entry
   Log::Room room = Log::Room::kGranted;  // what the log said about a record for it
   size_t value_room = 0;                 // .. with a value of this size
@@ -135,6 +138,7 @@ class alignas(64) Stripe {
     uint16_t mark = 0;        // where the wheel waits for it
     bool needs_room = false;  // call.value_room, which was set: nothing was decided
     bool finishes = false;    // the request may finish a claim
+    Namespace* space = nullptr;
   };
   // Decides, and takes what the change needs. The reply is complete but for the LSN of a change.
   void PrepareLocked(Call& call, const Moment& moment, Pending& pending, Reply& reply)
@@ -147,7 +151,7 @@ class alignas(64) Stripe {
 
  private:
   Ref FindLocked(const StoredKey& key, Table::Place place) const IDEM_REQUIRES(mutex_);
-  Moment MomentLocked(const Moment& moment) IDEM_REQUIRES(mutex_);
+  Moment MomentLocked(const Moment& moment, const Namespace* space) IDEM_REQUIRES(mutex_);
   void TakeLocked(Call& call, const Moment& moment, Token old_token, Pending& pending, Reply& reply)
       IDEM_REQUIRES(mutex_);
   bool PutStepsLocked(Call& call, Pending& pending, Reply& reply) IDEM_REQUIRES(mutex_);
@@ -162,6 +166,7 @@ class alignas(64) Stripe {
   void ExpireItemLocked(TimingWheel::Item item) IDEM_REQUIRES(mutex_);
   void CompactLocked() IDEM_REQUIRES(mutex_);
   void CountLocked(const Image& image, Ref ref, int sign) IDEM_REQUIRES(mutex_);
+  Namespace* NamespaceOf(const char* entry) const;
   size_t MemoryBytesLocked(const Image& image, Ref ref) const IDEM_REQUIRES(mutex_);
   void MeterIndexLocked() IDEM_REQUIRES(mutex_);
 

@@ -152,7 +152,7 @@ absl::Status Stripe::Apply(const StoredKey& key, Table::Place place, const Image
 uint64_t Stripe::CopyFrom(uint64_t from, size_t count, const Moment& moment, std::string& keys,
                           std::vector<Copy>& copies) {
   MutexLock lock(mutex_);
-  const Moment now = MomentLocked(moment);
+  const Moment now = MomentLocked(moment, nullptr);
   return table_.VisitFrom(from, count, [&](Ref ref) IDEM_NO_ANALYSIS {
     const char* const entry = arena_.At(ref);
     const Image image = ReadEntry(entry);
@@ -193,6 +193,13 @@ void Stripe::CountLocked(const Image& image, Ref ref, int sign) {
   sign > 0 ? meter_.Add(bytes) : meter_.Subtract(bytes);
   if (image.value_body != nullptr) bodies_ += static_cast<size_t>(sign);
   CountEntry(image, bytes, sign, counts_);
+  if (Namespace* const space = NamespaceOf(arena_.At(ref))) space->CountEntry(bytes, sign);
+}
+
+Namespace* Stripe::NamespaceOf(const char* entry) const {
+  if (shared_.namespaces == nullptr || shared_.namespaces->empty()) return nullptr;
+  UuidText buffer;
+  return shared_.namespaces->Find(EntryKeyText(entry, buffer));
 }
 
 void Stripe::MeterIndexLocked() {
@@ -203,6 +210,9 @@ void Stripe::MeterIndexLocked() {
 }
 
 void Stripe::CountReplyLocked(const Pending& pending, const Reply& reply) {
+  const bool finished =
+      reply.outcome == Outcome::kOk && reply.changed && pending.finishes && pending.next.finished();
+  if (pending.space != nullptr) pending.space->CountReply(reply, finished);
   switch (reply.outcome) {
     case Outcome::kClaimed:
       ++counts_.claims;
@@ -242,7 +252,7 @@ void Stripe::CountReplyLocked(const Pending& pending, const Reply& reply) {
       ++counts_.refused_for_disk;
       break;
     case Outcome::kOk:
-      if (!reply.changed || !pending.finishes || !pending.next.finished()) break;
+      if (!finished) break;
       ++counts_.finishes;
       if (pending.next.value_omitted) ++counts_.responses_omitted;
       break;

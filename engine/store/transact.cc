@@ -23,10 +23,10 @@ bool Undoes(const Reply& reply) {
   }
 }
 
-const char* WhyInvalidTogether(std::span<const Request> requests, const RequestDefaults& defaults) {
+const char* WhyInvalidTogether(std::span<const Request> requests, const Core& core) {
   if (requests.size() > kTransactionMax) return "a transaction takes at most 64 keys; split it";
   for (size_t i = 0; i < requests.size(); ++i) {
-    if (const char* why = WhyInvalid(requests[i], defaults)) return why;
+    if (const char* why = WhyInvalid(requests[i], core.PolicyOf(requests[i].key))) return why;
     for (size_t j = 0; j < i; ++j) {
       if (requests[i].key == requests[j].key) return "a key stands twice in a transaction";
     }
@@ -55,7 +55,7 @@ struct Core::Transaction {
 bool Core::Transact(std::span<const Request> requests, std::span<Reply> replies,
                     Store::CommitBy by) {
   for (Reply& reply : replies) reply = Reply{};
-  if (const char* why = WhyInvalidTogether(requests, defaults_)) {
+  if (const char* why = WhyInvalidTogether(requests, *this)) {
     RefuseAll(why, replies);
     return true;
   }

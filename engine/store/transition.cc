@@ -38,12 +38,12 @@ void SetUnfinishedDeadline(Image& next) {
 Change Claim(const Image& entry, const Request& request, const Moment& moment, Image& next,
              Reply& reply) {
   if (moment.disk_full) return Answer(reply, Outcome::kNoSpace);
-  const int64_t lease_ms = request.lease_ms.value_or(moment.defaults->lease_ms);
+  const int64_t lease_ms = request.lease_ms.value_or(moment.policy->default_lease_ms);
   next = Image{};
   next.key = request.key;
   next.kind = Kind::kRecord;
   next.state = State::kInProgress;
-  next.hold = request.hold;
+  next.hold = request.hold || moment.policy->hold;
   next.fingerprint = request.fingerprint;
   next.attempt =
       entry.attempt == std::numeric_limits<uint32_t>::max() ? entry.attempt : entry.attempt + 1;
@@ -51,7 +51,7 @@ Change Claim(const Image& entry, const Request& request, const Moment& moment, I
   if (next.has_owner) next.owner = DigestOf(request.owner, moment);
   next.since_ms = moment.now_ms;
   next.until_ms = moment.now_ms + lease_ms;
-  next.retention_ms = request.retention_ms.value_or(moment.defaults->retention_ms);
+  next.retention_ms = request.retention_ms.value_or(moment.policy->default_retention_ms);
   next.value = entry.value;  // the steps made so far
   next.value_body = entry.value_body;
   SetUnfinishedDeadline(next);
@@ -66,19 +66,19 @@ Change Claim(const Image& entry, const Request& request, const Moment& moment, I
 Change BeginAbsent(const Image& entry, const Request& request, const Moment& moment, Image& next,
                    Reply& reply) {
   if (request.condition == Condition::kIfPresent) return Answer(reply, Outcome::kNotMet);
-  const int64_t retention_ms = request.retention_ms.value_or(moment.defaults->retention_ms);
+  const int64_t retention_ms = request.retention_ms.value_or(moment.policy->default_retention_ms);
   if (request.issued_unix_ms != 0 && request.issued_unix_ms < moment.wall_ms - retention_ms) {
     return Answer(reply, Outcome::kTooOld);
   }
-  if (moment.memory_full) return Answer(reply, Outcome::kOutOfMemory);
+  if (const auto refusal = WhyNoNewEntry(moment)) return Answer(reply, *refusal);
   return Claim(entry, request, moment, next, reply);
 }
 
 // The owner asks again, its first answer may be lost: the same claim, its lease renewed.
 Change Reclaim(const Image& entry, const Request& request, const Moment& moment, Image& next,
                Reply& reply) {
-  const int64_t lease_ms = request.lease_ms.value_or(moment.defaults->lease_ms);
-  const int64_t retention_ms = request.retention_ms.value_or(moment.defaults->retention_ms);
+  const int64_t lease_ms = request.lease_ms.value_or(moment.policy->default_lease_ms);
+  const int64_t retention_ms = request.retention_ms.value_or(moment.policy->default_retention_ms);
   next = entry;
   next.until_ms = std::max(entry.until_ms, moment.now_ms + lease_ms);
   next.retention_ms = std::max(entry.retention_ms, retention_ms);

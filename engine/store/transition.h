@@ -33,10 +33,11 @@ struct Moment {
   int64_t opened_ms = 0;
   int64_t grace_end_ms = 0;
   bool memory_full = false;  // new entries are refused
+  bool quota_full = false;   // the same, for the namespace of the key alone
   bool disk_full = false;    // claims and registers are refused; what runs may finish
   // A longer response is dropped and the fact kept: the store's limit, or what memory still takes.
   uint64_t response_bytes_max = 0;
-  const RequestDefaults* defaults = nullptr;
+  const Policy* policy = nullptr;  // of the key
   const HashSecret* secret = nullptr;
 };
 
@@ -98,6 +99,12 @@ void Describe(const Image& entry, const Moment& moment, bool with_value, Reply& 
 inline Change Answer(Reply& reply, Outcome outcome) {
   reply.outcome = outcome;
   return Change::kNone;
+}
+// Nothing: there is room for one more.
+inline std::optional<Outcome> WhyNoNewEntry(const Moment& moment) {
+  if (moment.memory_full) return Outcome::kOutOfMemory;
+  if (moment.quota_full) return Outcome::kQuotaFull;
+  return std::nullopt;
 }
 
 }  // namespace idem::engine

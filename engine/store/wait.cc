@@ -97,7 +97,8 @@ Store::Waiting Core::ExecuteOrWait(const Request& request, Reply& reply, WaitId&
   Renew(reply);
   id = 0;
   const bool may_wait = request.op == Op::kBegin || request.op == Op::kAwait;
-  const char* const why = may_wait ? WhyInvalid(request, defaults_) : "only kBegin and kAwait wait";
+  const char* const why =
+      may_wait ? WhyInvalid(request, PolicyOf(request.key)) : "only kBegin and kAwait wait";
   if (why != nullptr) {
     reply.outcome = Outcome::kInvalid;
     reply.error = why;

@@ -62,7 +62,7 @@ Window Found(std::span<const Reply, kWindows> replies) {
 }  // namespace
 
 absl::StatusOr<Answer> Store::Begin(const WindowedKey& key, const BeginOptions& options) {
-  const int64_t retention_ms = options.retention_ms.value_or(core_->defaults().retention_ms);
+  const int64_t retention_ms = options.retention_ms.value_or(core_->policy().default_retention_ms);
   if (const char* why = WhyInvalid(key, retention_ms)) return absl::InvalidArgumentError(why);
   const Keys keys = KeysOf(key);
   BeginOptions guarded = options;

@@ -63,7 +63,7 @@ class [[nodiscard]] Claim {
   // The lease ends no earlier than `lease_ms` from now. Never shortens it.
   absl::Status Extend(int64_t lease_ms);
   // A checkpoint: this much is done, and whoever claims the key next is told so, with `data`. A
-  // name of 1 .. 255 bytes; Options::max_steps and max_step_bytes bound what one key may have.
+  // name of 1 .. 255 bytes; Policy::max_steps and max_step_bytes bound what one key may have.
   absl::Status Step(std::string_view name, std::string_view data = {});
   // Nothing was done: forget the claim. kFailedPrecondition, too, if there are steps: FailRetry
   // keeps them.

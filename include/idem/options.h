@@ -6,10 +6,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "idem/clock.h"
 #include "idem/file_system.h"
 #include "idem/fingerprint.h"
+#include "idem/policy.h"
 
 namespace idem {
 
@@ -38,20 +40,12 @@ struct Options {
   // refused; claims that run can always finish. Recovery never refuses. All but the responses over
   // 256 bytes cannot be more than 32 GiB, whatever the limit.
   uint64_t memory_limit_bytes = uint64_t{1} << 30;
-  // Used where a Begin names none. Lease 1 .. 86,400,000 (24 h), retention 1 .. 7,776,000,000
-  // (90 d); retention may not be shorter than the lease.
-  int64_t default_lease_ms = 30'000;
-  int64_t default_retention_ms = 86'400'000;
+  // Of every key, but for those of a namespace that is named here (at most 1000).
+  Policy policy = {};
+  std::vector<NamespaceOptions> namespaces = {};
   // After an open no claim is taken over for this long, so that owners who could not reach a
   // closed store can still finish. -1: one default lease. 0 .. 86,400,000.
   int64_t restart_grace_ms = -1;
-  // A longer response is dropped and the fact kept; a longer register value is refused.
-  // 0 .. 16 MiB.
-  uint32_t max_response_bytes = 1 << 20;
-  // Of one claim; a further one is refused. 0 .. 255, and 0 .. 65,535 for their names and data
-  // together.
-  uint32_t max_steps = 16;
-  uint32_t max_step_bytes = 4096;
   // Who wait for one key, and for all of them (BeginOptions::wait_ms); whoever comes beyond is told
   // Busy at once. 0 .. 1,000,000. One takes up to about 2 KiB, which the limit does not count.
   uint32_t max_key_waiters = 64;

@@ -120,6 +120,7 @@ enum class Outcome : uint8_t {
   // Errors that do not. Nothing changed.
   kInvalid,      // `error` says which limit
   kOutOfMemory,  // at 90 % of the memory limit: new entries are refused
+  kQuotaFull,    // of its namespace: new entries are refused there
   kNoSpace,      // the disk is full: claims are refused first
   kUnavailable,  // the log has failed; the store must be opened anew
 };

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "idem/answer.h"
 #include "idem/options.h"
@@ -54,6 +55,21 @@ inline constexpr std::array<int64_t, 10> kRetryAgesMs = {
     1'000,      10'000,     60'000,      600'000,     3'600'000,
     21'600'000, 86'400'000, 172'800'000, 604'800'000, 2'592'000'000};
 
+struct NamespaceStats {
+  std::string name;
+  uint64_t entries = 0;      // now, of every kind, expired ones that are not freed yet included
+  uint64_t bytes = 0;        // now: their blocks and large responses
+  uint64_t max_entries = 0;  // as opened; 0: none
+  uint64_t max_bytes = 0;
+  uint64_t claims = 0;
+  uint64_t replays = 0;
+  uint64_t busy = 0;
+  uint64_t mismatches = 0;
+  uint64_t finishes = 0;
+  uint64_t duplicates = 0;
+  uint64_t refused_for_quota = 0;
+};
+
 struct Stats {
   std::string store_id;  // a random UUID, made with the directory
   Durability durability = Durability::kAlways;
@@ -93,9 +109,11 @@ struct Stats {
   uint64_t responses_omitted = 0;
   uint64_t refused_for_memory = 0;
   uint64_t refused_for_disk = 0;
+  uint64_t refused_for_quota = 0;
   uint64_t waiting = 0;        // now: who wait for a claim that runs
   uint64_t waits_refused = 0;  // told Busy at once, because too many waited
   LogStats log;
+  std::vector<NamespaceStats> namespaces;  // by name
 
   // Of every kind.
   uint64_t entries() const { return records + registers + seen_ids + sequences; }

@@ -25,7 +25,8 @@ void TellOutcomes(const Stats& stats, MetricsText& text) {
   text.Sample(stats.replays, {{"result", "replay"}});
   text.Sample(stats.busy, {{"result", "in_progress"}});
   text.Sample(stats.mismatches, {{"result", "mismatch"}});
-  text.Sample(stats.refused_for_memory + stats.refused_for_disk, {{"result", "rejected"}});
+  text.Sample(stats.refused_for_memory + stats.refused_for_disk + stats.refused_for_quota,
+              {{"result", "rejected"}});
   text.Family("idem_commits_total", "counter",
               "Settlements: ok counts those that changed something; stale_token and missing also "
               "those of EXTEND and RELEASE.");
@@ -35,6 +36,7 @@ void TellOutcomes(const Stats& stats, MetricsText& text) {
   text.Family("idem_refused_total", "counter", "New entries refused for want of room.");
   text.Sample(stats.refused_for_memory, {{"for", "memory"}});
   text.Sample(stats.refused_for_disk, {{"for", "disk"}});
+  text.Sample(stats.refused_for_quota, {{"for", "quota"}});
   text.Counter("idem_responses_omitted_total", "Responses too large to keep; the fact was kept.",
                stats.responses_omitted);
 }
@@ -79,6 +81,31 @@ void TellMemory(const Stats& stats, MetricsText& text) {
   text.Gauge("idem_page_bytes", "Memory mapped for them, free pages included.", stats.page_bytes);
 }
 
+void TellNamespaces(const std::vector<NamespaceStats>& spaces, MetricsText& text) {
+  if (spaces.empty()) return;
+  text.Family("idem_namespace_entries", "gauge", "Entries of a namespace now.");
+  for (const auto& space : spaces) text.Sample(space.entries, {{"namespace", space.name}});
+  text.Family("idem_namespace_bytes", "gauge", "What they take, without their part of the index.");
+  for (const auto& space : spaces) text.Sample(space.bytes, {{"namespace", space.name}});
+  text.Family("idem_namespace_quota_entries", "gauge", "max-entries; 0: none.");
+  for (const auto& space : spaces) text.Sample(space.max_entries, {{"namespace", space.name}});
+  text.Family("idem_namespace_quota_bytes", "gauge", "max-bytes; 0: none.");
+  for (const auto& space : spaces) text.Sample(space.max_bytes, {{"namespace", space.name}});
+  text.Family("idem_namespace_answers_total", "counter", "Answers about keys of a namespace.");
+  for (const auto& space : spaces) {
+    const auto tell = [&](uint64_t count, std::string_view result) {
+      text.Sample(count, {{"namespace", space.name}, {"result", result}});
+    };
+    tell(space.claims, "claimed");
+    tell(space.replays, "replay");
+    tell(space.busy, "in_progress");
+    tell(space.mismatches, "mismatch");
+    tell(space.finishes, "finished");
+    tell(space.duplicates, "duplicate");
+    tell(space.refused_for_quota, "quota");
+  }
+}
+
 void TellSnapshots(const LogStats& log, int64_t wall_ms, MetricsText& text) {
   text.Family("idem_snapshots_total", "counter", "Snapshots since the start.");
   text.Sample(log.snapshots, {{"result", "ok"}});
@@ -96,6 +123,7 @@ void TellStore(const Stats& stats, MetricsText& text) {
   TellRetries(stats, text);
   TellEntries(stats, text);
   TellMemory(stats, text);
+  TellNamespaces(stats.namespaces, text);
 }
 
 void TellLog(const LogStats& log, int64_t wall_ms, MetricsText& text) {

@@ -212,18 +212,31 @@ void Idem(const Facts& facts, std::string& text) {
   Line(text, "responses_omitted", store.responses_omitted);
   Line(text, "refused_for_memory", store.refused_for_memory);
   Line(text, "refused_for_disk", store.refused_for_disk);
+  Line(text, "refused_for_quota", store.refused_for_quota);
   Line(text, "waiting", store.waiting);
   Line(text, "waits_refused", store.waits_refused);
   Line(text, "protocol_errors", facts.totals.protocol_errors);
   Line(text, "unknown_scripts", facts.server.scripts.unknown());
-  Line(text, "default_lease_ms", facts.server.options.store.default_lease_ms);
-  Line(text, "default_retention_ms", facts.server.options.store.default_retention_ms);
+  Line(text, "default_lease_ms", facts.server.options.store.policy.default_lease_ms);
+  Line(text, "default_retention_ms", facts.server.options.store.policy.default_retention_ms);
   Line(text, "restart_grace_ms", facts.server.options.store.restart_grace_ms);
-  Line(text, "max_response_bytes", facts.server.options.store.max_response_bytes);
-  Line(text, "max_steps", facts.server.options.store.max_steps);
-  Line(text, "max_step_bytes", facts.server.options.store.max_step_bytes);
+  Line(text, "max_response_bytes", facts.server.options.store.policy.max_response_bytes);
+  Line(text, "max_steps", facts.server.options.store.policy.max_steps);
+  Line(text, "max_step_bytes", facts.server.options.store.policy.max_step_bytes);
   Line(text, "max_key_waiters", facts.server.options.store.max_key_waiters);
   Line(text, "max_waiters", facts.server.options.store.max_waiters);
+}
+
+void Namespaces(const Facts& facts, std::string& text) {
+  for (const NamespaceStats& space : facts.store.namespaces) {
+    absl::StrAppend(&text, "namespace_", space.name, ":entries=", space.entries);
+    absl::StrAppend(&text, ",bytes=", space.bytes, ",max_entries=", space.max_entries,
+                    ",max_bytes=", space.max_bytes, ",claims=", space.claims);
+    absl::StrAppend(&text, ",replays=", space.replays, ",busy=", space.busy,
+                    ",mismatches=", space.mismatches, ",finishes=", space.finishes);
+    absl::StrAppend(&text, ",duplicates=", space.duplicates,
+                    ",refused_for_quota=", space.refused_for_quota, "\r\n");
+  }
 }
 
 void Keyspace(const Facts& facts, std::string& text) {
@@ -270,6 +283,7 @@ constexpr struct {
     {"Latencystats", LatencyStatistics, false},
     {"Cluster", Cluster},
     {"Idem", Idem},
+    {"Namespaces", Namespaces},
     {"Keyspace", Keyspace},
 };
 

@@ -98,8 +98,8 @@ class SteadyStateTest : public StoreTest {
   SteadyStateTest() {
     std::array<void*, 1> frame;
     backtrace(frame.data(), 1);  // the first call of all loads a library
-    options_.default_lease_ms = 100;
-    options_.default_retention_ms = kRoundMs * kLivesRounds;
+    options_.policy.default_lease_ms = 100;
+    options_.policy.default_retention_ms = kRoundMs * kLivesRounds;
     options_.stripes = 4;
     Open();
     for (size_t i = 0; i < 2 * kRecords; ++i) keys_.push_back(absl::StrCat("order-0000-", i));

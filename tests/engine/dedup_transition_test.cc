@@ -15,8 +15,8 @@ namespace {
 
 constexpr int64_t kDayMs = 24 * kHourMs;
 
-const Moment kMoments[] = {FullMoment(false, false), FullMoment(true, false),
-                           FullMoment(false, true)};
+const Moment kMoments[] = {FullMoment({}), FullMoment({.memory = true}),
+                           FullMoment({.quota = true}), FullMoment({.disk = true})};
 
 Image EntryOf(Kind kind, int64_t deadline_ms) {
   Image entry;
@@ -70,7 +70,7 @@ Image SeenId(int64_t deadline_ms, int64_t until_ms) {
 
 Decision SeenRule(const Image& entry, const Request& request, const Moment& moment) {
   const bool known = Living(entry);
-  const int64_t ttl_ms = request.retention_ms.value_or(kDefaults.retention_ms);
+  const int64_t ttl_ms = request.retention_ms.value_or(kPolicy.default_retention_ms);
   Image next = known ? entry : SeenId(kNowMs + ttl_ms, 0);
   if (request.refresh) {
     if (next.until_ms == 0) next.until_ms = kNowMs + request.cap_ms.value_or(90 * kDayMs);
@@ -80,6 +80,7 @@ Decision SeenRule(const Image& entry, const Request& request, const Moment& mome
   const bool changes = !known || next.deadline_ms != entry.deadline_ms;
   if (changes && moment.disk_full) return Unchanged(entry, Outcome::kNoSpace);
   if (!known && moment.memory_full) return Unchanged(entry, Outcome::kOutOfMemory);
+  if (!known && moment.quota_full) return Unchanged(entry, Outcome::kQuotaFull);
   Decision d = Unchanged(entry, known ? Outcome::kDuplicate : Outcome::kNew);
   d.reply.ttl_ms = next.deadline_ms - kNowMs;
   if (changes) Install(next, d);
@@ -102,7 +103,7 @@ TEST(DedupTransitionTest, Seen) {
         for (const bool refresh : {false, true}) {
           Request request = Seen(0, refresh);
           request.retention_ms = ttl_ms;
-          if (more_ms) request.cap_ms = ttl_ms.value_or(kDefaults.retention_ms) + *more_ms;
+          if (more_ms) request.cap_ms = ttl_ms.value_or(kPolicy.default_retention_ms) + *more_ms;
           Check(entry, request, SeenRule);
         }
       }
@@ -169,10 +170,12 @@ Decision SeqRule(const Image& entry, const Numbers& numbers, const Request& requ
     d.reply.outcome = Outcome::kNoSpace;
   } else if (moment.memory_full && !known) {
     d.reply.outcome = Outcome::kOutOfMemory;
+  } else if (moment.quota_full && !known) {
+    d.reply.outcome = Outcome::kQuotaFull;
   } else {
     came.insert(request.seq);
     d.reply.seq = NextOf(came);
-    const int64_t ttl_ms = request.retention_ms.value_or(kDefaults.retention_ms);
+    const int64_t ttl_ms = request.retention_ms.value_or(kPolicy.default_retention_ms);
     Install(Producer(request.epoch, came, ttl_ms == 0 ? 0 : kNowMs + ttl_ms), d);
   }
   return d;

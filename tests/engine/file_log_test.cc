@@ -104,7 +104,7 @@ TEST_F(FileLogTest, AnAppendOfSeveralComesBackWholeOrNotAtAll) {
 }
 
 TEST_F(FileLogTest, TakesValuesThatStandInSharedBodies) {
-  test_.options.max_response_bytes = 40'000;
+  test_.options.policy.max_response_bytes = 40'000;
   test_.options.segment_bytes = 256 << 10;
   Open();
   std::vector<BodyRef> bodies;
@@ -216,7 +216,7 @@ TEST_F(FileLogTest, OneOpenerAtATime) {
 }
 
 TEST_F(FileLogTest, RefusesSegmentsThatCannotHoldTheLargestRecord) {
-  test_.options.max_response_bytes = 1 << 20;
+  test_.options.policy.max_response_bytes = 1 << 20;
   const absl::Status status = test_.Open();
   EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
 }

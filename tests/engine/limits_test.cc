@@ -14,10 +14,10 @@ namespace idem::engine {
 namespace {
 
 constexpr int64_t kDayMs = 24 * 3'600'000;
-constexpr RequestDefaults kDefaults{
-    .lease_ms = 30'000, .retention_ms = kDayMs, .response_bytes_max = 1'000};
+constexpr Policy kPolicy{
+    .default_lease_ms = 30'000, .default_retention_ms = kDayMs, .max_response_bytes = 1'000};
 
-bool Valid(const Request& request) { return WhyInvalid(request, kDefaults) == nullptr; }
+bool Valid(const Request& request) { return WhyInvalid(request, kPolicy) == nullptr; }
 
 const std::vector<Request>& OneOfEach() {
   static const std::vector<Request> requests = {
@@ -35,13 +35,13 @@ void ExpectEdges(const Request& request, const std::function<void(Request&, T)>&
   Request tried = request;
   for (const T& value : in) {
     set(tried, value);
-    EXPECT_TRUE(Valid(tried)) << value << ": " << WhyInvalid(tried, kDefaults);
+    EXPECT_TRUE(Valid(tried)) << value << ": " << WhyInvalid(tried, kPolicy);
   }
   for (const T& value : out) {
     set(tried, value);
     ASSERT_FALSE(Valid(tried)) << value;
-    EXPECT_NE(std::string(WhyInvalid(tried, kDefaults)).find(why), std::string::npos)
-        << WhyInvalid(tried, kDefaults);
+    EXPECT_NE(std::string(WhyInvalid(tried, kPolicy)).find(why), std::string::npos)
+        << WhyInvalid(tried, kPolicy);
   }
 }
 
@@ -104,7 +104,7 @@ TEST(LimitsTest, RetentionIsNotShorterThanTheLease) {
   ExpectEdges<int64_t>(begin, SetRetention, {30'000}, {29'999}, "shorter than the lease");
   begin.lease_ms = 70;
   ExpectEdges<int64_t>(begin, SetRetention, {70}, {69}, "shorter than the lease");
-  const RequestDefaults short_retention{.lease_ms = 10, .retention_ms = 50};
+  const Policy short_retention{.default_lease_ms = 10, .default_retention_ms = 50};
   begin.retention_ms.reset();
   begin.lease_ms = 50;
   EXPECT_EQ(WhyInvalid(begin, short_retention), nullptr);
@@ -183,7 +183,7 @@ TEST(LimitsTest, UnreadFieldsDoNotMatter) {
     if (request.op != Op::kFail || request.final) request.after_ms = -1;
     if (!finishes && request.op != Op::kResolve && request.op != Op::kPut) request.value = huge;
     EXPECT_TRUE(Valid(request)) << static_cast<int>(request.op) << ": "
-                                << WhyInvalid(request, kDefaults);
+                                << WhyInvalid(request, kPolicy);
   }
 }
 

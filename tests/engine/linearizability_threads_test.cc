@@ -115,11 +115,11 @@ Stage::Stage(uint64_t seed, Durability durability)
   options_.background = OneIn(2) ? Background::kManual : Background::kThreads;
   options_.clock = &clock_;
   options_.file_system = &disk_;
-  options_.default_lease_ms = 20;
-  options_.default_retention_ms = 150;
+  options_.policy.default_lease_ms = 20;
+  options_.policy.default_retention_ms = 150;
   options_.restart_grace_ms = 15;
   options_.stripes = OneIn(2) ? 1 : 4;
-  options_.max_response_bytes = 1'000;
+  options_.policy.max_response_bytes = 1'000;
   options_.segment_bytes = 64 << 10;
   options_.backlog_bytes = 64 << 10;
 }

@@ -136,8 +136,8 @@ class Loaded {
   MemoryMeter memory_{uint64_t{1} << 30};
   const StripeShared shared_{.pool = &pool_, .memory = &memory_, .table_secret = &secret_};
   const HashSecret secret_{};
-  const RequestDefaults defaults_{};
-  const Moment moment_{.now_ms = 1, .defaults = &defaults_, .secret = &secret_};
+  const Policy policy_{};
+  const Moment moment_{.now_ms = 1, .policy = &policy_, .secret = &secret_};
   Stripes stripes_ = MakeStripes(&shared_);
 
  public:

@@ -28,7 +28,7 @@ class CrashingLog : public TestLog {
   explicit CrashingLog(Durability durability) {
     options.durability = durability;
     options.segment_bytes = 20 << 10;
-    options.max_response_bytes = 4096;
+    options.policy.max_response_bytes = 4096;
     options.sync_interval_ms = 100;
   }
 

@@ -24,7 +24,7 @@ struct State {
 
 void MakeSmall(TestLog& log) {
   log.options.segment_bytes = 24 << 10;
-  log.options.max_response_bytes = 64;
+  log.options.policy.max_response_bytes = 64;
 }
 
 class LogRecoveryDamageTest : public testing::Test {

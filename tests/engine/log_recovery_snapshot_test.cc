@@ -24,7 +24,7 @@ class StateLog : public TestLog {
  public:
   StateLog() {
     options.segment_bytes = 24 << 10;
-    options.max_response_bytes = 64;
+    options.policy.max_response_bytes = 64;
   }
 
   absl::Status OpenStates() {

@@ -32,10 +32,10 @@ int64_t Runs(int64_t percent, int64_t run_operations) {
 
 Options ShortLives() {
   Options options;
-  options.default_lease_ms = 30;
-  options.default_retention_ms = 320;
+  options.policy.default_lease_ms = 30;
+  options.policy.default_retention_ms = 320;
   options.restart_grace_ms = 25;
-  options.max_response_bytes = kResponseBytesMax;
+  options.policy.max_response_bytes = kResponseBytesMax;
   options.stripes = 4;
   return options;
 }
@@ -79,8 +79,8 @@ TEST(ModelTest, ManyKeys) {
     traffic.lease_ms_max = 20'000;
     traffic.long_steps = 5'000;
     Options options = InMemory();
-    options.default_lease_ms = 1'000;
-    options.default_retention_ms = 50'000;
+    options.policy.default_lease_ms = 1'000;
+    options.policy.default_retention_ms = 50'000;
     StoreBesideModel both(seed, traffic, options);
     for (int i = 0; i < 4 && both.Run(kOperations / 4); ++i) both.CompareAll(1000);
     both.LetAllExpire();
@@ -117,8 +117,8 @@ TEST(ModelTest, LittleMemory) {
     traffic.long_steps = 0;
     Options options = InMemory();
     options.memory_limit_bytes = 16 << 20;
-    options.default_lease_ms = 100'000;
-    options.default_retention_ms = 8'000'000;
+    options.policy.default_lease_ms = 100'000;
+    options.policy.default_retention_ms = 8'000'000;
     StoreBesideModel both(seed, traffic, options);
     both.model().MemoryMayBeShort();
     FinishMoreThanMemoryHolds(both);

@@ -70,8 +70,8 @@ std::vector<Request> WithConditions(Request request) {
   return requests;
 }
 
-const Moment kMoments[] = {FullMoment(false, false), FullMoment(true, false),
-                           FullMoment(false, true)};
+const Moment kMoments[] = {FullMoment({}), FullMoment({.memory = true}),
+                           FullMoment({.quota = true}), FullMoment({.disk = true})};
 
 // What every call tells of the register that it found.
 Decision Found(const Image& entry, const Request& request, Outcome outcome) {
@@ -131,6 +131,7 @@ TEST(RegisterTransitionTest, Put) {
           if (!Holds(entry, put)) return Found(entry, put, Outcome::kNotMet);
           if (moment.disk_full) return Found(entry, put, Outcome::kNoSpace);
           if (moment.memory_full && grows) return Found(entry, put, Outcome::kOutOfMemory);
+          if (moment.quota_full && grows) return Found(entry, put, Outcome::kQuotaFull);
           const int64_t named_ms = put.retention_ms.value_or(0);
           Image next = Register(named_ms == 0 ? 0 : kNowMs + named_ms);
           next.value = put.value;

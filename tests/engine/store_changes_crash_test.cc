@@ -33,7 +33,7 @@ class Lives {
     options_.directory = "/store";
     options_.file_system = &files_;
     options_.stripes = 2;
-    options_.max_response_bytes = 4'000;
+    options_.policy.max_response_bytes = 4'000;
     options_.segment_bytes = options_.backlog_bytes = 64 << 10;
   }
 

@@ -24,7 +24,7 @@ class StoreChangesTest : public StoreTest {
     options_.directory = "/store";
     options_.file_system = &files_;
     options_.stripes = 4;
-    options_.max_response_bytes = 4'000;
+    options_.policy.max_response_bytes = 4'000;
     options_.segment_bytes = options_.backlog_bytes = 64 << 10;
     options_.max_pinned_log_bytes = 16 << 20;
     Open();
@@ -263,11 +263,11 @@ TEST_F(StoreChangesTest, WhoComesTooLateIsTold) {
 }
 
 TEST_F(StoreChangesTest, WhatHasExpiredIsGoneToo) {
-  options_.default_retention_ms = options_.default_lease_ms;
+  options_.policy.default_retention_ms = options_.policy.default_lease_ms;
   Open();
   FinishMany(0, 150, 700);
   EXPECT_EQ(TruncatedUpto(0), 0u);
-  clock_.Advance(2 * options_.default_retention_ms + 1);  // the claims live a lease longer
+  clock_.Advance(2 * options_.policy.default_retention_ms + 1);  // the claims live a lease longer
   Step();
   EXPECT_GT(TruncatedUpto(0), 100u);
 }

@@ -169,7 +169,7 @@ class StoreMemoryLimitTest : public StoreExecuteTest {
  protected:
   StoreMemoryLimitTest() {
     options_.memory_limit_bytes = 16 << 20;
-    options_.max_response_bytes = 1 << 20;
+    options_.policy.max_response_bytes = 1 << 20;
     options_.stripes = 4;
     Open();
   }
@@ -219,7 +219,7 @@ TEST_F(StoreMemoryLimitTest, NewClaimsAreRefusedAndRunningOnesFinish) {
 
 TEST_F(StoreMemoryLimitTest, ThereIsRoomAgainWhenRecordsExpire) {
   Fill();
-  clock_.Advance(options_.default_lease_ms + options_.default_retention_ms + 1000);
+  clock_.Advance(options_.policy.default_lease_ms + options_.policy.default_retention_ms + 1000);
   ExpireAll();
   EXPECT_EQ(store_->GetStats().records, 0u);
   EXPECT_LT(store_->GetStats().memory_bytes, 4u << 20);

@@ -22,7 +22,7 @@ class StoreFilesTest : public StoreTest {
     options_.directory = "/store";
     options_.file_system = &files_;
     options_.segment_bytes = options_.backlog_bytes = 128 << 10;
-    options_.max_response_bytes = 16 << 10;
+    options_.policy.max_response_bytes = 16 << 10;
     Open();
   }
 
@@ -115,7 +115,7 @@ TEST_F(StoreFilesTest, AValueLongerThanTheLimitOfToday) {
   const std::string value(16 << 10, 'v');
   EXPECT_EQ(Execute(Put("k", value)).outcome, Outcome::kOk);
   Commit();
-  options_.max_response_bytes = 1024;
+  options_.policy.max_response_bytes = 1024;
   Open();
   Request deadline = Ask(Op::kSetDeadline, "k");
   deadline.retention_ms = 1000;

@@ -33,7 +33,7 @@ class StoreNoWaitTest : public StoreTest {
     options_.durability = Durability::kAlways;
     options_.directory = "/store";
     options_.file_system = &files_;
-    options_.max_response_bytes = 4096;
+    options_.policy.max_response_bytes = 4096;
     options_.segment_bytes = 64 << 10;
     options_.stripes = 1;  // one last removal for all
     options_.restart_grace_ms = 0;

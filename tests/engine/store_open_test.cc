@@ -36,13 +36,23 @@ class StoreOpenTest : public StoreTest {
   // Of an option with the range [low, high].
   template <typename Value>
   void ExpectRange(const std::string& name, Value Options::*option, int64_t low, int64_t high) {
+    ExpectRangeOf<Value>(name, low, high,
+                         [option](Options& options) { return &(options.*option); });
+  }
+  template <typename Value>
+  void ExpectRange(const std::string& name, Value Policy::*option, int64_t low, int64_t high) {
+    ExpectRangeOf<Value>(name, low, high,
+                         [option](Options& options) { return &(options.policy.*option); });
+  }
+  template <typename Value, typename Field>
+  void ExpectRangeOf(const std::string& name, int64_t low, int64_t high, const Field& field) {
     for (const int64_t value : {low, high}) {
-      ExpectOk([&](Options& options) { options.*option = static_cast<Value>(value); });
+      ExpectOk([&](Options& options) { *field(options) = static_cast<Value>(value); });
     }
     for (const int64_t value : {low - 1, high + 1}) {
-      ExpectRefused(name, [&](Options& options) { options.*option = static_cast<Value>(value); });
-      ExpectRefused(std::to_string(static_cast<Value>(value)),
-                    [&](Options& options) { options.*option = static_cast<Value>(value); });
+      const auto change = [&](Options& options) { *field(options) = static_cast<Value>(value); };
+      ExpectRefused(name, change);
+      ExpectRefused(std::to_string(static_cast<Value>(value)), change);
     }
   }
 };
@@ -58,14 +68,14 @@ TEST_F(StoreOpenTest, DefaultsAreFine) {
 }
 
 TEST_F(StoreOpenTest, Ranges) {
-  options_.default_lease_ms = 1;
-  ExpectRange("default_retention_ms", &Options::default_retention_ms, 1, 90 * kDayMs);
-  options_.default_retention_ms = 90 * kDayMs;
-  ExpectRange("default_lease_ms", &Options::default_lease_ms, 1, kDayMs);
+  options_.policy.default_lease_ms = 1;
+  ExpectRange("default_retention_ms", &Policy::default_retention_ms, 1, 90 * kDayMs);
+  options_.policy.default_retention_ms = 90 * kDayMs;
+  ExpectRange("default_lease_ms", &Policy::default_lease_ms, 1, kDayMs);
   ExpectRange("restart_grace_ms", &Options::restart_grace_ms, -1, kDayMs);
   ExpectRange("sync_interval_ms", &Options::sync_interval_ms, 1, 60'000);
   ExpectRange("memory_limit_bytes", &Options::memory_limit_bytes, 16 << 20, int64_t{1} << 46);
-  options_.max_response_bytes = 1024;
+  options_.policy.max_response_bytes = 1024;
   ExpectRange("segment_bytes", &Options::segment_bytes, 64 << 10, 1 << 30);
   ExpectRange("backlog_bytes", &Options::backlog_bytes, 64 << 10, 1 << 30);
 }
@@ -80,20 +90,22 @@ TEST_F(StoreOpenTest, StripesAreAPowerOfTwo) {
 }
 
 TEST_F(StoreOpenTest, AResponseMustFitIntoTheLog) {
-  ExpectOk([](Options& options) { options.max_response_bytes = 0; });
-  ExpectOk([](Options& options) { options.max_response_bytes = 15 << 20; });
+  ExpectOk([](Options& options) { options.policy.max_response_bytes = 0; });
+  ExpectOk([](Options& options) { options.policy.max_response_bytes = 15 << 20; });
   ExpectRefused("max_response_bytes", [](Options& options) {
     options.segment_bytes = options.backlog_bytes = 1 << 30;
-    options.max_response_bytes = (16 << 20) + 1;
+    options.policy.max_response_bytes = (16 << 20) + 1;
   });
   ExpectRefused("segment_bytes", [](Options& options) { options.segment_bytes = 2 << 20; });
   ExpectRefused("backlog_bytes", [](Options& options) { options.backlog_bytes = 2 << 20; });
 }
 
 TEST_F(StoreOpenTest, RetentionIsNotShorterThanTheLease) {
-  ExpectOk([](Options& options) { options.default_retention_ms = options.default_lease_ms; });
+  ExpectOk([](Options& options) {
+    options.policy.default_retention_ms = options.policy.default_lease_ms;
+  });
   ExpectRefused("default_retention_ms",
-                [](Options& options) { options.default_retention_ms = 29'999; });
+                [](Options& options) { options.policy.default_retention_ms = 29'999; });
 }
 
 TEST_F(StoreOpenTest, DirectoryAndDurabilityGoTogether) {

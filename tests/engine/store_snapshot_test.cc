@@ -28,7 +28,7 @@ class StoreSnapshotTest : public StoreTest {
     options_.directory = "/store";
     options_.file_system = &files_;
     options_.stripes = 4;
-    options_.max_response_bytes = 4'000;
+    options_.policy.max_response_bytes = 4'000;
     options_.segment_bytes = options_.backlog_bytes = 64 << 10;
     Open();
   }

@@ -24,7 +24,7 @@ class StoreSnapshotThreadsTest : public StoreTest {
     options_.file_system = &files_;
     options_.background = Background::kThreads;
     options_.stripes = 4;
-    options_.max_response_bytes = 16'000;
+    options_.policy.max_response_bytes = 16'000;
     options_.segment_bytes = options_.backlog_bytes = 256 << 10;
     Open();
   }

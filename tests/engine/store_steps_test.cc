@@ -20,7 +20,7 @@ class StoreStepsTest : public StoreTest {
     options_.durability = Durability::kAlways;
     options_.directory = "/store";
     options_.file_system = &files_;
-    options_.max_response_bytes = 4096;
+    options_.policy.max_response_bytes = 4096;
     options_.segment_bytes = 1 << 20;
     options_.restart_grace_ms = 0;
     Open();

@@ -272,7 +272,7 @@ TEST_F(StoreWaitTest, TheAnswerHasTheLsnOfWhatItTells) {
   options_.durability = Durability::kAlways;
   options_.directory = "/store";
   options_.file_system = &files_;
-  options_.max_response_bytes = 4096;
+  options_.policy.max_response_bytes = 4096;
   options_.segment_bytes = options_.backlog_bytes = 1 << 20;
   Open();
   const Token token = Run();

@@ -112,7 +112,7 @@ TEST_F(StoreWindowedTest, DuplicatesDoNotReachFurtherThanTheFirst) {
 
 TEST_F(StoreWindowedTest, TheNextAttemptTakesOverFromTheNeighbour) {
   const std::string key = [&] { return Order<Claim>(kBorderMs - 1).key(); }();
-  clock_.Advance(options_.default_lease_ms);
+  clock_.Advance(options_.policy.default_lease_ms);
   Claim second = Order<Claim>(kBorderMs);
   EXPECT_EQ(second.attempt(), 2u);
   EXPECT_EQ(second.key(), key);

@@ -38,13 +38,13 @@ void Claimed(OneStripe& one) { one.Do(Begin({})); }
 void OwnedClaim(OneStripe& one) { one.Do(Begin({}, "ann")); }
 void Orphaned(OneStripe& one) {
   Claimed(one);
-  one.Advance(one.defaults.lease_ms);
+  one.Advance(one.policy.default_lease_ms);
 }
 void Held(OneStripe& one) {
   Request begin = Begin({});
   begin.hold = true;
   one.Do(begin);
-  one.Advance(one.defaults.lease_ms);
+  one.Advance(one.policy.default_lease_ms);
 }
 void FailedForRetry(OneStripe& one) { one.Do(FailRetry(one.Do(Begin({})).token)); }
 void LongAnswer(OneStripe& one) { one.Do(Complete(one.Do(Begin({})).token, kLongValue)); }

@@ -100,7 +100,7 @@ TEST_F(StripeExpiryTest, AHeldRecordStaysUntilItIsFinished) {
   one_.Advance(1000 * kDayMs);
   EXPECT_EQ(EntriesAfterExpiry(), 1u);
   EXPECT_EQ(Do(Complete(claimed.token, "late")).outcome, Outcome::kOk);
-  one_.Advance(one_.defaults.retention_ms + kTickMs);
+  one_.Advance(one_.policy.default_retention_ms + kTickMs);
   EXPECT_EQ(EntriesAfterExpiry(), 0u);
 }
 

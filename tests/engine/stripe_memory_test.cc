@@ -34,7 +34,7 @@ class StripeResponseTest : public testing::TestWithParam<size_t> {
 
 TEST_P(StripeResponseTest, OutlivesExpiry) {
   const Reply replay = Finished();
-  one_->Advance(one_->defaults.lease_ms + one_->defaults.retention_ms + kTickMs);
+  one_->Advance(one_->policy.default_lease_ms + one_->policy.default_retention_ms + kTickMs);
   one_->ExpireAll();
   EXPECT_EQ(one_->entries(), 0u);
   EXPECT_EQ(replay.response.bytes(), value_);

@@ -23,10 +23,10 @@ constexpr uint32_t kResponseBytesMax = 1000;
 
 Options ShortLives() {
   Options options;
-  options.default_lease_ms = 30;
-  options.default_retention_ms = 320;
+  options.policy.default_lease_ms = 30;
+  options.policy.default_retention_ms = 320;
   options.restart_grace_ms = 0;
-  options.max_response_bytes = kResponseBytesMax;
+  options.policy.max_response_bytes = kResponseBytesMax;
   return options;
 }
 
@@ -41,7 +41,9 @@ class RandomStripe {
  public:
   explicit RandomStripe(uint64_t seed)
       : traffic_(AroundEverySize(seed)), random_(seed, traffic_, &model_) {
-    one.defaults = {.lease_ms = 30, .retention_ms = 320, .response_bytes_max = kResponseBytesMax};
+    one.policy = {.default_lease_ms = 30,
+                  .default_retention_ms = 320,
+                  .max_response_bytes = kResponseBytesMax};
     model_.MemoryMayBeShort();
     SetModelTime();
   }
@@ -52,7 +54,7 @@ class RandomStripe {
     for (int64_t step = 0; step < steps && !testing::Test::HasFailure(); ++step) {
       PassTime();
       const std::vector<Request> batch = random_.Batch(1);
-      if (WhyInvalid(batch[0], one.defaults) == nullptr) Check(batch[0]);
+      if (WhyInvalid(batch[0], one.policy) == nullptr) Check(batch[0]);
       if (step % 64 == 0) one.stripe.CheckInvariants();
     }
     one.stripe.CheckInvariants();
@@ -131,7 +133,7 @@ TEST(StripeRandomTest, AnswersAsTheModelWhileAllocationsFail) {
 // The records, as the log has them.
 class Replay {
  public:
-  explicit Replay(const OneStripe& from) { copy_.defaults = from.defaults; }
+  explicit Replay(const OneStripe& from) { copy_.policy = from.policy; }
 
   void Apply(const std::vector<std::string>& records, size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) {

@@ -162,7 +162,7 @@ TEST(TransitionTest, RequestOlderThanItsRetentionDoesNotRunAsNew) {
   EXPECT_EQ(key.PeekOutcome(IssuedAt(0)), Outcome::kClaimed) << "not known";
   EXPECT_EQ(key.PeekOutcome(IssuedAt(kWallMs + kHourMs)), Outcome::kClaimed);
   Request unnamed = Begin(kPrint);
-  unnamed.issued_unix_ms = kWallMs - kDefaults.retention_ms - 1;
+  unnamed.issued_unix_ms = kWallMs - kPolicy.default_retention_ms - 1;
   EXPECT_EQ(key.PeekOutcome(unnamed), Outcome::kTooOld);
 }
 

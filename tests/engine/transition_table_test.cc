@@ -124,9 +124,9 @@ Decision Conflict(const Case& c) { return Stays(c, Outcome::kConflict); }
 Decision Refused(const Case& c) { return Stays(c, Outcome::kRefused); }
 Decision Mismatch(const Case& c) { return Stays(c, Outcome::kMismatch); }
 
-int64_t LeaseNamed(const Case& c) { return c.request.lease_ms.value_or(kDefaults.lease_ms); }
+int64_t LeaseNamed(const Case& c) { return c.request.lease_ms.value_or(kPolicy.default_lease_ms); }
 int64_t RetentionNamed(const Case& c) {
-  return c.request.retention_ms.value_or(kDefaults.retention_ms);
+  return c.request.retention_ms.value_or(kPolicy.default_retention_ms);
 }
 
 Decision Claimed(const Case& c, uint32_t attempt) {
@@ -154,7 +154,8 @@ Decision Claimed(const Case& c, uint32_t attempt) {
 
 Decision FirstClaim(const Case& c) {
   if (c.request.condition == Condition::kIfPresent) return Stays(c, Outcome::kNotMet);
-  return c.moment.memory_full ? Stays(c, Outcome::kOutOfMemory) : Claimed(c, 1);
+  if (c.moment.memory_full) return Stays(c, Outcome::kOutOfMemory);
+  return c.moment.quota_full ? Stays(c, Outcome::kQuotaFull) : Claimed(c, 1);
 }
 
 Decision TakeOver(const Case& c) { return Claimed(c, c.entry.attempt + 1); }
@@ -278,7 +279,7 @@ Decision OneMoreStep(const Case& c) {
     }
     bytes += step.name.size() + step.data.size();
   }
-  if (steps.size() == kDefaults.steps_max || bytes > kDefaults.step_bytes_max) {
+  if (steps.size() == kPolicy.max_steps || bytes > kPolicy.max_step_bytes) {
     return Stays(c, Outcome::kInvalid);
   }
   steps.push_back({c.request.step, c.request.value});

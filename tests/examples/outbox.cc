@@ -95,7 +95,7 @@ void Publish(idem::Store& store, Downstream& downstream, idem::Lsn& handled, Fat
 void Live(const std::string& directory, int moment) {
   Fate fate(moment);
   auto store = idem::Store::Open({.directory = directory + "/store",
-                                  .max_response_bytes = 4 << 10,
+                                  .policy = {.max_response_bytes = 4 << 10},
                                   .segment_bytes = 256 << 10,
                                   .backlog_bytes = 256 << 10});
   Check(store.ok(), "Open");

@@ -26,7 +26,7 @@ class GoldenStore {
     options_.directory = "store";
     options_.durability = durability;
     options_.segment_bytes = 64 << 10;
-    options_.max_response_bytes = 1000;
+    options_.policy.max_response_bytes = 1000;
     options_.background = Background::kManual;
     options_.clock = &clock_;
     options_.file_system = &files_;

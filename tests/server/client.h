@@ -31,7 +31,7 @@ class OneThreadServer {
     ServerOptions options;
     options.store.directory = "/store";
     options.store.file_system = files;
-    options.store.max_response_bytes = 8 << 10;
+    options.store.policy.max_response_bytes = 8 << 10;
     options.store.segment_bytes = 1 << 20;
     options.store.backlog_bytes = 64 << 10;
     return options;

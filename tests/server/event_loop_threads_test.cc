@@ -35,7 +35,7 @@ class EventLoopTest : public testing::Test {
     options.store.file_system = &files_;
     options.store.segment_bytes = 4 << 20;
     options.store.backlog_bytes = 4 << 20;
-    options.store.max_response_bytes = 1 << 20;
+    options.store.policy.max_response_bytes = 1 << 20;
     if (durability != Durability::kMemory) options.store.directory = "/store";
     absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(options.store);
     ASSERT_TRUE(store.ok()) << store.status();

@@ -29,7 +29,7 @@ class LoadingTest : public testing::Test {
     options_.store.directory = "/store";
     options_.store.file_system = &files_;
     options_.store.segment_bytes = 4 << 20;
-    options_.store.max_response_bytes = 1 << 20;
+    options_.store.policy.max_response_bytes = 1 << 20;
   }
 
   // A store with one register, and the server that opens it: it hangs at the first segment.

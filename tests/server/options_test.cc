@@ -124,7 +124,7 @@ TEST(ParseOptions, TakesBothSpellings) {
       Parse({"--port=7000", "--dir", "/d", "--default-lease-ms", "5", "--restart_grace_ms", "-1"});
   ASSERT_TRUE(options.ok()) << options.status();
   EXPECT_EQ(options->port, 7000);
-  EXPECT_EQ(options->store.default_lease_ms, 5);
+  EXPECT_EQ(options->store.policy.default_lease_ms, 5);
   EXPECT_EQ(options->store.restart_grace_ms, -1);
   EXPECT_EQ(Parse({"--dir", "/d", "--port", "1", "--port", "2"})->port, 2) << "the last one wins";
 }
@@ -218,7 +218,7 @@ TEST(ParseOptions, Environment) {
   const Texts environment = {"PATH=/bin", "IDEM_PORT=tcp://10.0.0.7:6379", "IDEM_CONF_PORT=7001",
                              "IDEM_CONF_DEFAULT_LEASE_MS=5", "IDEM_CONF_DIR=/a=b"};
   EXPECT_EQ(Parse({}, environment)->port, 7001);
-  EXPECT_EQ(Parse({}, environment)->store.default_lease_ms, 5);
+  EXPECT_EQ(Parse({}, environment)->store.policy.default_lease_ms, 5);
   EXPECT_EQ(Parse({}, environment)->store.directory, "/a=b");
   EXPECT_EQ(Parse({"--port", "7000"}, environment)->port, 7000) << "a flag wins";
   EXPECT_EQ(ErrorOf({}, {"IDEM_CONF_PROT=1"}),
@@ -236,7 +236,7 @@ TEST_F(ConfigFile, IsReadAsRedisReadsIt) {
   EXPECT_EQ(options->port, 7003) << "the last line wins";
   EXPECT_EQ(options->store.memory_limit_bytes, 64u << 20);
   EXPECT_EQ(options->store.durability, Durability::kOs);
-  EXPECT_EQ(options->store.default_lease_ms, 5);
+  EXPECT_EQ(options->store.policy.default_lease_ms, 5);
   EXPECT_EQ(options->timeout_s, 60) << "the last line needs no newline";
   EXPECT_EQ(options->config_file, path_);
   EXPECT_TRUE(Read("").ok());

@@ -29,11 +29,11 @@ Options CrashOptions(Durability durability, FakeClock* clock, FileSystem* files)
   options.directory = "store";
   options.durability = durability;
   options.sync_interval_ms = 100;
-  options.default_lease_ms = 300;
-  options.default_retention_ms = 2000;
+  options.policy.default_lease_ms = 300;
+  options.policy.default_retention_ms = 2000;
   options.restart_grace_ms = 200;
-  options.max_response_bytes = 4096;
-  options.max_step_bytes = 1500;
+  options.policy.max_response_bytes = 4096;
+  options.policy.max_step_bytes = 1500;
   options.stripes = 2;
   options.segment_bytes = options.backlog_bytes = 64 << 10;
   options.memory_limit_bytes = 16 << 20;

@@ -51,13 +51,13 @@ Reply Model::Changed(Outcome outcome, State state) {
 }
 
 Model::Model(const Options& options)
-    : default_lease_ms_(options.default_lease_ms),
-      default_retention_ms_(options.default_retention_ms),
-      grace_ms_(options.restart_grace_ms == -1 ? options.default_lease_ms
+    : default_lease_ms_(options.policy.default_lease_ms),
+      default_retention_ms_(options.policy.default_retention_ms),
+      grace_ms_(options.restart_grace_ms == -1 ? options.policy.default_lease_ms
                                                : options.restart_grace_ms),
-      response_bytes_max_(options.max_response_bytes),
-      steps_max_(options.max_steps),
-      step_bytes_max_(options.max_step_bytes) {}
+      response_bytes_max_(options.policy.max_response_bytes),
+      steps_max_(options.policy.max_steps),
+      step_bytes_max_(options.policy.max_step_bytes) {}
 
 void Model::SetTime(int64_t now_ms, int64_t wall_ms) {
   now_ms_ = now_ms;

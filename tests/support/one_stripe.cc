@@ -8,11 +8,11 @@
 namespace idem::engine {
 namespace {
 
-bool KeepsValue(const Request& request, const RequestDefaults& defaults) {
+bool KeepsValue(const Request& request, const Policy& policy) {
   const bool has_value = request.op == Op::kComplete || request.op == Op::kResolve ||
                          request.op == Op::kPut || (request.op == Op::kFail && request.final);
   return has_value && request.value.size() > kInlineValueBytesMax &&
-         request.value.size() <= defaults.response_bytes_max;
+         request.value.size() <= policy.max_response_bytes;
 }
 
 }  // namespace
@@ -37,19 +37,19 @@ Moment OneStripe::moment() const {
   return {.now_ms = now_ms,
           .wall_ms = kWallMsAtStart + now_ms,
           .grace_end_ms = grace_end_ms,
-          .defaults = &defaults,
+          .policy = &policy,
           .secret = &secret};
 }
 
 Call OneStripe::Prepare(const Request& request) {
-  IDEM_CHECK(WhyInvalid(request, defaults) == nullptr);
+  IDEM_CHECK(WhyInvalid(request, policy) == nullptr);
   pool.Refill();
   Call call;
   call.request = &request;
   call.key = StoredKey(request.key);
   call.place = PlaceOf(request.key);
   call.value_room = kResponseBytesMax;
-  if (KeepsValue(request, defaults)) call.body = BodyRef(Body::New(request.value));
+  if (KeepsValue(request, policy)) call.body = BodyRef(Body::New(request.value));
   return call;
 }
 

@@ -75,7 +75,7 @@ class OneStripe {
   int64_t grace_end_ms = 0;
   // Hashes that a test chooses; any other key has the hash of its bytes.
   std::map<std::string, uint32_t, std::less<>> hashes;
-  RequestDefaults defaults;
+  Policy policy;
   HashSecret secret{};
   PagePool pool;
   MemoryMeter memory;

@@ -35,7 +35,7 @@ const std::string& StoreOracle::KeyOf(int key) {
 StoreOracle::StoreOracle(const Options& options)
     : clock_(options.clock),
       grace_ms_(options.restart_grace_ms),
-      retention_ms_(options.default_retention_ms),
+      retention_ms_(options.policy.default_retention_ms),
       always_(options.durability == Durability::kAlways) {}
 
 int64_t StoreOracle::NowMs() const {

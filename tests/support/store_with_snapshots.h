@@ -39,7 +39,7 @@ class StoreWithSnapshots {
 
   static void MakeSmall(TestLog& log) {
     log.options.segment_bytes = 24 << 10;
-    log.options.max_response_bytes = 64;
+    log.options.policy.max_response_bytes = 64;
   }
 
   Opened Check(const Files& files) const {

@@ -37,7 +37,7 @@ class TestLog {
     options.directory = "store";
     options.segment_bytes = 64 << 10;
     options.backlog_bytes = 64 << 10;
-    options.max_response_bytes = 4096;
+    options.policy.max_response_bytes = 4096;
     options.background = Background::kManual;
     options.clock = &clock;
     options.file_system = &files;

@@ -13,7 +13,7 @@ constexpr std::string_view kLongResponse =
 static_assert(kLongResponse.size() > kResponseMax);
 
 constexpr std::string_view kLongData = "twenty-five bytes of data";
-static_assert(6 + 7 + 1 + 1 + kLongData.size() == kDefaults.step_bytes_max);
+static_assert(6 + 7 + 1 + 1 + kLongData.size() == kPolicy.max_step_bytes);
 
 const std::string kOneStep = PackedSteps({{"charge", "receipt"}});
 const std::string kStepsWithoutData = PackedSteps({{"charge", ""}, {"mail", ""}});
@@ -236,14 +236,15 @@ Moment CalmMoment() {
           .opened_ms = kOpenedMs,
           .grace_end_ms = kOpenedMs,
           .response_bytes_max = kResponseMax,
-          .defaults = &kDefaults,
+          .policy = &kPolicy,
           .secret = &kSecret};
 }
 
-Moment FullMoment(bool memory_full, bool disk_full) {
+Moment FullMoment(const Full& full) {
   Moment moment = CalmMoment();
-  moment.memory_full = memory_full;
-  moment.disk_full = disk_full;
+  moment.memory_full = full.memory;
+  moment.quota_full = full.quota;
+  moment.disk_full = full.disk;
   return moment;
 }
 
@@ -257,6 +258,9 @@ std::vector<MomentCase> MomentCases() {
     moment.memory_full = true;
     cases.push_back({name + ", memory full", moment});
     moment.memory_full = false;
+    moment.quota_full = true;
+    cases.push_back({name + ", quota full", moment});
+    moment.quota_full = false;
     moment.disk_full = true;
     cases.push_back({name + ", disk full", moment});
   }

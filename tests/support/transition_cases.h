@@ -27,11 +27,11 @@ inline constexpr Token kToken = 1000;       // of every record and register
 inline constexpr Token kFreshToken = 2000;  // what the caller hands out next
 inline constexpr int64_t kHourMs = 3'600'000;
 inline constexpr uint64_t kResponseMax = 64;
-inline constexpr RequestDefaults kDefaults{.lease_ms = 30'000,
-                                           .retention_ms = 24 * kHourMs,
-                                           .response_bytes_max = kResponseMax,
-                                           .steps_max = 3,
-                                           .step_bytes_max = 40};
+inline constexpr Policy kPolicy{.default_lease_ms = 30'000,
+                                .default_retention_ms = 24 * kHourMs,
+                                .max_response_bytes = kResponseMax,
+                                .max_steps = 3,
+                                .max_step_bytes = 40};
 
 struct EntryCase {
   std::string name;
@@ -55,8 +55,13 @@ std::vector<MomentCase> MomentCases();
 
 // kNowMs, grace over, nothing full.
 Moment CalmMoment();
-// The same with memory or disk full.
-Moment FullMoment(bool memory_full, bool disk_full);
+// The same with something full.
+struct Full {
+  bool memory = false;
+  bool quota = false;
+  bool disk = false;
+};
+Moment FullMoment(const Full& full);
 // A claim as BEGIN made it half an hour after the open, its lease running.
 Image RunningClaim();
 Image FinishedRecord(State state, std::string_view response, int64_t deadline_ms);
