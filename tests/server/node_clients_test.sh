@@ -16,6 +16,7 @@ matrix=(
   "node_redis_client.js node-redis4 18"
   "node_redis_client.js node-redis5 18"
   "node_redis_client.js @redis/client 20"
+  "valkey_glide_client.js @valkey/valkey-glide 18"
   "lock_libraries.js redlock 18"
   "powertools.js @aws-lambda-powertools/idempotency 20"
 )
