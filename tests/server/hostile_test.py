@@ -86,7 +86,9 @@ class HostileTest(unittest.TestCase):
 
 
 class StrangersTest(HostileTest):
-    def test_other_protocols_are_answered_with_an_error_and_closed(self):
+    flags = (*HostileTest.flags, "--loglevel", "verbose")
+
+    def test_other_protocols_are_answered_with_an_error_closed_and_logged(self):
         for name, hello, error in (
                 ("HTTP", HTTP, b"-ERR HTTP request on a Redis port; closing\r\n"),
                 ("Host alone", b"Host: x\r\n\r\nSET k bad\r\n", b"-ERR HTTP request"),
@@ -105,7 +107,15 @@ class StrangersTest(HostileTest):
                 connection = self.connect()
                 connection.sendall(hello)
                 self.assertEqual(read_to_the_end(connection)[:len(error)], error)
+                self.is_logged(connection, error)
                 self.serves()
+
+    def is_logged(self, connection, error):
+        event = self.server.events()[-1]
+        peer = "%s:%d" % connection.getsockname()
+        self.assertEqual((event["level"], event["event"], event["peer"]),
+                         ("verbose", "protocol_error", peer))
+        self.assertTrue(f"-{event['error']}\r\n".encode().startswith(error), event)
 
     def test_nothing_a_client_sends_writes_lines_of_a_log(self):
         forged = b"idem-server: the log has failed\r\n\x1b[31m2026-01-01 root: accepted\n"
