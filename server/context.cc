@@ -19,6 +19,7 @@ ServerContext::ServerContext(const ServerOptions& given, Store* opened, const Co
       client_memory(given.client_memory_bytes),
       users(given.users),
       slow_log(options.slowlog_log_slower_than_us, static_cast<size_t>(given.slowlog_max_len)),
+      wall_time(*given.store.clock),
       commands(table),
       started_boot_ms(given.store.clock->BootMs()),
       started_unix_ms(given.store.clock->WallMs()),

@@ -25,6 +25,7 @@
 #include "server/tls.h"
 #include "server/transaction_gate.h"
 #include "server/users.h"
+#include "server/wall_time.h"
 
 namespace idem::server {
 
@@ -84,6 +85,7 @@ struct ServerContext {
   Users users;
   ReloadableTls tls;
   SlowLog slow_log;
+  WallTime wall_time;
   const CommandTable* commands;
   int64_t started_boot_ms;
   int64_t started_unix_ms;

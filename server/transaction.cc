@@ -16,8 +16,8 @@ bool IsConflict(Outcome outcome) {
 
 // A register without a deadline outlives every deadline.
 bool DeadlineHolds(int64_t old_ms, int64_t new_ms, DeadlineCondition condition) {
-  const bool had_one = old_ms != Transaction::kNoDeadline;
-  const bool has_one = new_ms != Transaction::kNoDeadline;
+  const bool had_one = old_ms != 0;
+  const bool has_one = new_ms != 0;
   switch (condition) {
     case DeadlineCondition::kAlways:
       return true;
@@ -46,11 +46,6 @@ bool ConditionHolds(const Transaction::Entry& entry, const Request& request) {
     default:  // no command of the server asks for a version
       return true;
   }
-}
-
-int64_t TtlOf(const Request& request) {
-  const int64_t ttl_ms = request.retention_ms.value_or(0);
-  return ttl_ms == 0 ? Transaction::kNoDeadline : ttl_ms;
 }
 
 }  // namespace
@@ -86,21 +81,33 @@ void Transaction::Load(Entry& entry) {
   } else if (reply.outcome == Outcome::kOk) {
     entry.kind = reply.kind;
     entry.seen = reply.token;
-    entry.deadline_ms = reply.deadline_ms;
+    entry.deadline_ms = entry.seen_deadline_ms = reply.deadline_ms;
     entry.ttl_ms = reply.ttl_ms;
     entry.value = read_.emplace_back(std::move(reply.response)).bytes();
   }
 }
 
-void Transaction::Write(Entry& entry, std::string_view value, int64_t ttl_ms) {
+int64_t Transaction::DeadlineOf(const Request& request) const {
+  if (request.deadline_ms != 0) return request.deadline_ms;
+  const int64_t ttl_ms = request.retention_ms.value_or(0);
+  return DeadlineAfter(ttl_ms == 0 ? kNoDeadline : ttl_ms);
+}
+
+void Transaction::Write(Entry& entry, std::string_view value, int64_t deadline_ms) {
   entry.kind = Kind::kRegister;
   entry.value = made_.emplace_back(value);
-  entry.ttl_ms = ttl_ms;
+  SetDeadline(entry, deadline_ms);
+}
+
+void Transaction::SetDeadline(Entry& entry, int64_t deadline_ms) {
+  if (deadline_ms != 0 && deadline_ms <= now_ms_) return Remove(entry);
+  entry.deadline_ms = deadline_ms;
+  entry.ttl_ms = deadline_ms == 0 ? kNoDeadline : deadline_ms - now_ms_;
   entry.written = entry.deadline_set = true;
 }
 
 void Transaction::Put(std::string_view key, std::string_view value, int64_t ttl_ms) {
-  Write(Find(key), value, ttl_ms);
+  Write(Find(key), value, DeadlineAfter(ttl_ms));
 }
 
 // Not by Write: the store keeps the exact deadline.
@@ -112,16 +119,16 @@ void Transaction::PutKeepingDeadline(std::string_view key, std::string_view valu
 }
 
 void Transaction::SetTtl(std::string_view key, int64_t ttl_ms) {
-  Entry& entry = Find(key);
-  entry.ttl_ms = ttl_ms;
-  entry.written = entry.deadline_set = true;
+  SetDeadline(Find(key), DeadlineAfter(ttl_ms));
 }
 
-void Transaction::Remove(std::string_view key) {
-  Entry& entry = Find(key);
+void Transaction::Remove(std::string_view key) { Remove(Find(key)); }
+
+void Transaction::Remove(Entry& entry) {
   entry.kind = Kind::kAny;
   entry.value = {};
   entry.ttl_ms = kNoDeadline;
+  entry.deadline_ms = 0;
   entry.written = entry.deadline_set = true;
 }
 
@@ -130,6 +137,7 @@ Reply Transaction::Ask(const Request& request, std::string_view* value) {
   Reply reply;
   reply.kind = entry.kind;
   reply.ttl_ms = entry.ttl_ms;
+  reply.deadline_ms = entry.deadline_ms;
   reply.value_bytes = entry.value.size();
   *value = entry.value;
   const bool reads = request.op == Op::kGet;
@@ -152,33 +160,33 @@ Outcome Transaction::AskPut(Entry& entry, const Request& request) {
   if (request.keep_deadline) {
     PutKeepingDeadline(entry.key, request.value);
   } else {
-    Write(entry, request.value, TtlOf(request));
+    Write(entry, request.value, DeadlineOf(request));
   }
   return Outcome::kOk;
 }
 
 Outcome Transaction::AskSetDeadline(Entry& entry, const Request& request) {
   if (entry.absent()) return Outcome::kAbsent;
-  const int64_t ttl_ms = TtlOf(request);
+  const int64_t deadline_ms = DeadlineOf(request);
   if (!ConditionHolds(entry, request) ||
-      !DeadlineHolds(entry.ttl_ms, ttl_ms, request.deadline_condition)) {
+      !DeadlineHolds(entry.deadline_ms, deadline_ms, request.deadline_condition)) {
     return Outcome::kNotMet;
   }
-  SetTtl(entry.key, ttl_ms);
+  SetDeadline(entry, deadline_ms);
   return Outcome::kOk;
 }
 
 Outcome Transaction::AskRemove(Entry& entry, const Request& request) {
   if (entry.absent()) return Outcome::kAbsent;
   if (!ConditionHolds(entry, request)) return Outcome::kNotMet;
-  Remove(entry.key);
+  Remove(entry);
   return Outcome::kOk;
 }
 
 bool Transaction::Watch(const WatchedKey& watched) {
   Entry& entry = Find(watched.key);
   entry.watched = true;
-  return entry.seen == watched.version && entry.deadline_ms == watched.deadline_ms &&
+  return entry.seen == watched.version && entry.seen_deadline_ms == watched.deadline_ms &&
          entry.is_plain();
 }
 
@@ -197,9 +205,9 @@ std::vector<Request> Transaction::RequestsToCommit() const {
     request.value = entry.value;
     request.condition = Condition::kIfVersion;
     request.expected_version = entry.seen;
-    if (entry.watched) request.expected_deadline_ms = entry.deadline_ms;
+    if (entry.watched) request.expected_deadline_ms = entry.seen_deadline_ms;
     request.keep_deadline = !entry.deadline_set;
-    if (entry.deadline_set && entry.ttl_ms != kNoDeadline) request.retention_ms = entry.ttl_ms;
+    if (entry.deadline_set) request.deadline_ms = entry.deadline_ms;
   }
   return requests;
 }
@@ -233,7 +241,7 @@ Transaction::Result Transaction::CommitReads() {
     if (result != Result::kDone) return result;
     const Entry& entry = entries_[i];
     const bool same = replies[i].token == entry.seen && replies[i].kind == entry.kind &&
-                      (!entry.watched || replies[i].deadline_ms == entry.deadline_ms);
+                      (!entry.watched || replies[i].deadline_ms == entry.seen_deadline_ms);
     if (!same) return Result::kConflict;
   }
   return Result::kDone;
@@ -263,7 +271,7 @@ void RunTransaction(Call& call, RespWriter& out, TransactionBody body) {
   OutputBuffer answer;
   const auto result = UntilNotBeaten(call.server, [&] {
     answer.Clear();
-    Transaction transaction(*call.server.store);
+    Transaction transaction(*call.server.store, call.server.clock().BootMs());
     RespWriter writer(&answer, out.version());
     body(transaction, writer);
     const Transaction::Result committed = transaction.Commit();

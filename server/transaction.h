@@ -54,8 +54,9 @@ class Transaction {
 
    private:
     friend class Transaction;
-    Token seen = 0;           // version or token as of the first look; 0: there was none
-    int64_t deadline_ms = 0;  // as of then
+    Token seen = 0;                // version or token as of the first look; 0: there was none
+    int64_t seen_deadline_ms = 0;  // as of then; 0: none
+    int64_t deadline_ms = 0;       // as it would be
     bool watched = false;
     bool written = false;
     bool deadline_set = false;
@@ -68,7 +69,8 @@ class Transaction {
     kError,        // error() says why; nothing changed
   };
 
-  explicit Transaction(Store& store) : store_(store) {}
+  // All happens at `now_ms` of boot time.
+  Transaction(Store& store, int64_t now_ms) : store_(store), now_ms_(now_ms) {}
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
 
@@ -102,7 +104,13 @@ class Transaction {
  private:
   Entry& Find(std::string_view key);
   void Load(Entry& entry);
-  void Write(Entry& entry, std::string_view value, int64_t ttl_ms);
+  void Write(Entry& entry, std::string_view value, int64_t deadline_ms);
+  void SetDeadline(Entry& entry, int64_t deadline_ms);
+  static void Remove(Entry& entry);
+  int64_t DeadlineAfter(int64_t ttl_ms) const {
+    return ttl_ms == kNoDeadline ? 0 : now_ms_ + ttl_ms;
+  }
+  int64_t DeadlineOf(const Request& request) const;
   Outcome AskPut(Entry& entry, const Request& request);
   Outcome AskSetDeadline(Entry& entry, const Request& request);
   Outcome AskRemove(Entry& entry, const Request& request);
@@ -112,6 +120,7 @@ class Transaction {
   Result ResultOf(const Request& request, const Reply& reply);
 
   Store& store_;
+  const int64_t now_ms_;
   std::vector<Entry> entries_;
   std::deque<Response> read_;
   std::deque<std::string> made_;

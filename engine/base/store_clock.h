@@ -21,6 +21,8 @@ class StoreClock {
   int64_t NowMs() const { return clock_->BootMs() + offset_ms_; }
   // The store time at which this open began.
   int64_t opened_ms() const { return opened_ms_; }
+  // Store time is Clock::BootMs and this.
+  int64_t offset_ms() const { return offset_ms_; }
   const Clock& source() const { return *clock_; }
 
  private:

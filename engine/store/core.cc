@@ -93,6 +93,7 @@ Moment Core::MomentFor(std::span<const Request> requests) const {
   if (std::any_of(requests.begin(), requests.end(), tells_age)) {
     moment.wall_ms = clock_->source().WallMs();
   }
+  moment.offset_ms = clock_->offset_ms();
   moment.opened_ms = clock_->opened_ms();
   moment.grace_end_ms = grace_end_ms_;
   moment.disk_full = !log_->accepts_claims();

@@ -40,7 +40,7 @@ void Describe(const Image& entry, const Moment& moment, bool with_value, Reply& 
     reply.value_bytes = entry.value_omitted ? entry.omitted_bytes : entry.value.size();
   }
   reply.ttl_ms = entry.deadline_ms == 0 ? -1 : entry.deadline_ms - moment.now_ms;
-  reply.deadline_ms = entry.deadline_ms;
+  reply.deadline_ms = ToldDeadline(entry, moment);
   reply.epoch = entry.sequence.epoch;
   reply.seq = entry.sequence.next;
   if (entry.state == State::kInProgress) {

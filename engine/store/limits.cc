@@ -76,7 +76,9 @@ const char* WhyInvalidStep(const Request& request, const Policy& policy) {
 }
 
 const char* WhyInvalidDeadline(const Request& request) {
-  return Within(request.retention_ms.value_or(0), 0, kDeadlineMsMax) ? nullptr : kBadDeadline;
+  const bool valid = Within(request.retention_ms.value_or(0), 0, kDeadlineMsMax) &&
+                     Within(request.deadline_ms, 0, kMomentMsMax);
+  return valid ? nullptr : kBadDeadline;
 }
 
 const char* WhyInvalidPut(const Request& request, const Policy& policy) {

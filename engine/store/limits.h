@@ -15,6 +15,7 @@ inline constexpr size_t kOwnerBytesMax = 64;
 inline constexpr int64_t kLeaseMsMax = 86'400'000;            // 24 h
 inline constexpr int64_t kRetentionMsMax = 7'776'000'000;     // 90 d
 inline constexpr int64_t kDeadlineMsMax = 3'153'600'000'000;  // 100 years, for registers only
+inline constexpr int64_t kMomentMsMax = 2 * kDeadlineMsMax;   // of Clock::BootMs
 inline constexpr int64_t kRefreshMsMax = 31'536'000'000;      // 365 d
 inline constexpr int64_t kWaitMsMax = 60'000;
 inline constexpr uint32_t kResponseBytesMax = 16 << 20;

@@ -96,7 +96,7 @@ Change Busy(const Image& entry, const Moment& moment, Busy::Reason reason, int64
   reply.attempt = entry.attempt;
   reply.retry_after_ms = std::max<int64_t>(0, until_ms - moment.now_ms);
   reply.ttl_ms = entry.deadline_ms == 0 ? -1 : entry.deadline_ms - moment.now_ms;
-  reply.deadline_ms = entry.deadline_ms;
+  reply.deadline_ms = ToldDeadline(entry, moment);
   return Answer(reply, Outcome::kBusy);
 }
 

@@ -27,8 +27,9 @@ namespace idem::engine {
 
 // What a decision may know beside the entry and the request.
 struct Moment {
-  int64_t now_ms = 0;   // store time
-  int64_t wall_ms = 0;  // for issued_unix_ms only
+  int64_t now_ms = 0;     // store time
+  int64_t wall_ms = 0;    // for issued_unix_ms only
+  int64_t offset_ms = 0;  // store time is Clock::BootMs and this
   // Claims made before this open are not taken over before the grace ends.
   int64_t opened_ms = 0;
   int64_t grace_end_ms = 0;
@@ -69,6 +70,11 @@ int64_t LeaseEndMs(const Image& entry, const Moment& moment);
 
 inline bool Expired(const Image& entry, int64_t now_ms) {
   return entry.deadline_ms != 0 && entry.deadline_ms <= now_ms;
+}
+
+// As a reply tells it: a moment of Clock::BootMs.
+inline int64_t ToldDeadline(const Image& entry, const Moment& moment) {
+  return entry.deadline_ms == 0 ? 0 : entry.deadline_ms - moment.offset_ms;
 }
 
 // Makes a used reply fresh. Shorter than to assign a fresh one, which would be made elsewhere

@@ -31,9 +31,10 @@ enum class Op : uint8_t {
   kRelease,   // token
   kAwait,     // fingerprint: what kBegin would be told, without a claim
   kResolve,   // resolution, value: an operator settles an orphaned or held claim
-  // On registers.
-  kPut,          // value, retention_ms (0: none), condition, keep_deadline, want_value
-  kSetDeadline,  // retention_ms (0: none), condition, deadline_condition
+  // On registers. A deadline is retention_ms from now (0: none), or deadline_ms if that is given;
+  // one that has passed removes the register.
+  kPut,          // value, deadline, condition, keep_deadline, want_value
+  kSetDeadline,  // deadline, condition, deadline_condition
   // On seen ids and on sequences (dedup.h).
   kSeen,  // retention_ms, refresh, cap_ms
   kSeq,   // epoch, seq, window, retention_ms (0: none)
@@ -69,8 +70,9 @@ struct Request {
   Token token = 0;
   std::optional<int64_t> lease_ms = std::nullopt;
   std::optional<int64_t> retention_ms = std::nullopt;
-  int64_t after_ms = 0;  // 0 .. 90 d
-  int64_t wait_ms = 0;   // kBegin, kAwait: 0 .. 60 s; for Store::ExecuteOrWait, else not read
+  int64_t deadline_ms = 0;  // a moment of Clock::BootMs
+  int64_t after_ms = 0;     // 0 .. 90 d
+  int64_t wait_ms = 0;      // kBegin, kAwait: 0 .. 60 s; for Store::ExecuteOrWait, else not read
   int64_t issued_unix_ms = 0;
   std::string_view owner = {};  // 0 .. 64 bytes
   uint16_t code = 0;
@@ -145,7 +147,7 @@ struct Reply {
   int64_t retry_after_ms = 0;
   int64_t age_ms = 0;
   int64_t ttl_ms = 0;       // -1: no deadline
-  int64_t deadline_ms = 0;  // kGet: the same as a moment of store time; 0: none
+  int64_t deadline_ms = 0;  // kGet: the same as a moment of Clock::BootMs; 0: none
   Fingerprint fingerprint = {};
   // May be told when Store::committed() >= lsn.
   Lsn lsn = 0;

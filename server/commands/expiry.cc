@@ -8,32 +8,41 @@
 namespace idem::server {
 namespace {
 
-// A moment, or a length so long that the moment it leads to may not be a number any more.
-std::optional<int64_t> ReadFarExpiry(int64_t ms, const Expiry& expiry, const Call& call,
-                                     std::string* error) {
-  const int64_t now_ms = call.server.clock().WallMs();
+constexpr int64_t kPassedMs = 1;  // of the boot clock: earlier than any server
+
+void SetMoment(int64_t unix_ms, const Call& call, Request& request) {
+  const int64_t latest_ms = call.server.clock().BootMs() + kLongestTtlMs;
+  request.deadline_ms = std::clamp(call.server.wall_time.BootMsAt(unix_ms), kPassedMs, latest_ms);
+}
+
+// One so long that the moment it leads to is no number any more is refused, as in Redis. Most are
+// not, and go without a look at the clock.
+bool SetLength(int64_t ms, const Call& call, Request& request) {
   int64_t unused = 0;
-  if (expiry.is_moment) return std::min(ms - now_ms, kLongestTtlMs);
-  if (!__builtin_add_overflow(ms, now_ms, &unused)) return kLongestTtlMs;
-  *error = InvalidExpireTime(call.command.name);
-  return std::nullopt;
+  if (ms > kLongestTtlMs && __builtin_add_overflow(ms, call.server.clock().WallMs(), &unused)) {
+    return false;
+  }
+  request.retention_ms = std::min(ms, kLongestTtlMs);
+  return true;
 }
 
 }  // namespace
 
-std::optional<int64_t> ReadExpiry(const Expiry& expiry, const Call& call, std::string* error) {
+void ReadExpiry(const Expiry& expiry, const Call& call, Request& request, std::string* error) {
   const std::optional<int64_t> number = ParseInteger(expiry.text);
   int64_t ms = 0;
   if (!number) {
     *error = kNotAnInteger;
-  } else if (*number <= 0 || __builtin_mul_overflow(*number, expiry.unit_ms, &ms)) {
+  } else if ((*number <= 0 && !expiry.may_have_passed) ||
+             __builtin_mul_overflow(*number, expiry.unit_ms, &ms)) {
     *error = InvalidExpireTime(call.command.name);
-  } else if (!expiry.is_moment && ms <= kLongestTtlMs) {
-    return ms;  // without a look at the clock, which most commands can do without
-  } else {
-    return ReadFarExpiry(ms, expiry, call, error);
+  } else if (expiry.is_moment) {
+    SetMoment(ms, call, request);
+  } else if (ms <= 0) {
+    request.deadline_ms = kPassedMs;
+  } else if (!SetLength(ms, call, request)) {
+    *error = InvalidExpireTime(call.command.name);
   }
-  return std::nullopt;
 }
 
 bool ReadExpiryOption(OptionReader& options, std::optional<Expiry>& expiry) {

@@ -18,11 +18,12 @@ inline constexpr int64_t kLongestTtlMs = 3'153'600'000'000;
 struct Expiry {
   std::string_view text;
   int64_t unit_ms = 1;
-  bool is_moment = false;  // a point in time, not a length
+  bool is_moment = false;        // a point in time, not a length
+  bool may_have_passed = false;  // a number below 1 is good, too
 };
 
-// Milliseconds from now, at most 0 for a moment that has passed. Nothing: `error` says why.
-std::optional<int64_t> ReadExpiry(const Expiry& expiry, const Call& call, std::string* error);
+// Gives the request this deadline; one that has passed removes. With an `error` it has none.
+void ReadExpiry(const Expiry& expiry, const Call& call, Request& request, std::string* error);
 
 // Takes EX, PX, EXAT or PXAT with its number. The same one twice is fine, as in Redis. False: the
 // option is none of these, or does not go with the one before.

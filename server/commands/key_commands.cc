@@ -46,16 +46,16 @@ void TellTtl(const Reply& reply, int64_t unit_ms, RespWriter& out) {
 void AnswerTtl(const Told& told, RespWriter& out) { TellTtl(told.reply(), 1000, out); }
 void AnswerPttl(const Told& told, RespWriter& out) { TellTtl(told.reply(), 1, out); }
 
-// The answer needs to know when the question was asked; kGet does not read this field.
+// The answer needs to know when the machine was started; kGet does not read this field.
 void PlanExpireTime(const Call& call, Plan& plan) {
-  plan.Ask(Op::kGet, call.args[1]).issued_unix_ms = call.server.clock().WallMs();
+  plan.Ask(Op::kGet, call.args[1]).issued_unix_ms = call.server.wall_time.UnixMsAt(0);
 }
 
 void TellExpireTime(const Told& told, int64_t unit_ms, RespWriter& out) {
   const Reply& reply = told.reply();
   if (reply.outcome == Outcome::kAbsent) return out.Integer(-2);
-  if (reply.ttl_ms < 0) return out.Integer(-1);
-  out.Integer((told.request().issued_unix_ms + reply.ttl_ms + unit_ms / 2) / unit_ms);
+  if (reply.deadline_ms == 0) return out.Integer(-1);
+  out.Integer((told.request().issued_unix_ms + reply.deadline_ms + unit_ms / 2) / unit_ms);
 }
 
 void AnswerExpireTime(const Told& told, RespWriter& out) { TellExpireTime(told, 1000, out); }
@@ -98,26 +98,6 @@ ExpireOptions ReadExpireOptions(const Call& call, Plan& plan) {
   return given;
 }
 
-// From now; below 0 for a moment that has passed. Nothing: the number does not do, and the plan
-// says why.
-std::optional<int64_t> ReadTtl(const Call& call, const Expiry& expiry, Plan& plan) {
-  const std::optional<int64_t> number = ParseInteger(expiry.text);
-  const int64_t now_ms = call.server.clock().WallMs();
-  int64_t given_ms = 0;
-  int64_t other_ms = 0;
-  if (!number) {
-    plan.Fail(kNotAnInteger);
-  } else if (__builtin_mul_overflow(*number, expiry.unit_ms, &given_ms) ||
-             (!expiry.is_moment && __builtin_add_overflow(given_ms, now_ms, &other_ms))) {
-    plan.Fail(InvalidExpireTime(call.command.name));
-  } else if (!expiry.is_moment) {
-    return given_ms;
-  } else {
-    return __builtin_sub_overflow(given_ms, now_ms, &other_ms) ? 0 : other_ms;
-  }
-  return std::nullopt;
-}
-
 DeadlineCondition ConditionOf(const ExpireOptions& given) {
   if (given.nx) return DeadlineCondition::kIfNone;
   if (given.gt) return DeadlineCondition::kIfLater;
@@ -126,18 +106,14 @@ DeadlineCondition ConditionOf(const ExpireOptions& given) {
   return given.xx ? DeadlineCondition::kIfSet : DeadlineCondition::kAlways;
 }
 
-// A time that has passed deletes the key. The store has no removal under a condition on the
-// deadline: there the shortest time to live must do.
+// A time that has passed deletes the key.
 void PlanExpiry(const Call& call, int64_t unit_ms, bool is_moment, Plan& plan) {
   const ExpireOptions given = ReadExpireOptions(call, plan);
   if (plan.failed()) return;
-  const std::optional<int64_t> ttl_ms = ReadTtl(call, {call.args[2], unit_ms, is_moment}, plan);
-  if (!ttl_ms) return;
-  const bool removes = *ttl_ms <= 0 && !given.nx && !given.xx && !given.gt;
-  Request& request = plan.Ask(removes ? Op::kRemove : Op::kSetDeadline, call.args[1]);
-  request.kind = Kind::kRegister;
-  request.retention_ms = std::clamp<int64_t>(*ttl_ms, 1, kLongestTtlMs);
+  Request& request = plan.Ask(Op::kSetDeadline, call.args[1]);
   request.deadline_condition = ConditionOf(given);
+  const Expiry expiry = {call.args[2], unit_ms, is_moment, /*may_have_passed=*/true};
+  ReadExpiry(expiry, call, request, plan.error());
 }
 
 void PlanExpire(const Call& call, Plan& plan) { PlanExpiry(call, 1000, false, plan); }

@@ -11,18 +11,6 @@
 namespace idem::server {
 namespace {
 
-void SetExpiry(const Expiry& expiry, const Call& call, Request& request, Plan& plan) {
-  const std::optional<int64_t> ttl_ms = ReadExpiry(expiry, call, plan.error());
-  if (!ttl_ms) return;
-  if (*ttl_ms > 0) {
-    request.retention_ms = *ttl_ms;
-    return;
-  }
-  // Ends at once: nothing may be seen of it, but what it replaces is gone.
-  request.op = request.condition == Condition::kIfAbsent ? Op::kGet : Op::kRemove;
-  request.kind = Kind::kRegister;
-}
-
 // What SET was given beside key and value.
 struct SetOptions {
   bool nx = false;
@@ -69,21 +57,11 @@ void PlanSet(const Call& call, Plan& plan) {
   }
   request.want_value = set.get;
   request.keep_deadline = set.keep_ttl;
-  if (set.expiry) SetExpiry(*set.expiry, call, request, plan);
+  if (set.expiry) ReadExpiry(*set.expiry, call, request, plan.error());
 }
 
-// Was the value stored, though perhaps only to end at once?
-bool WasSet(const Told& told) {
-  const Outcome outcome = told.reply().outcome;
-  switch (told.request().condition) {
-    case Condition::kAlways:
-      return true;
-    case Condition::kIfAbsent:
-      return told.request().op == Op::kGet ? outcome == Outcome::kAbsent : outcome == Outcome::kOk;
-    default:
-      return outcome == Outcome::kOk;
-  }
-}
+// Though perhaps only to end at once.
+bool WasSet(const Told& told) { return told.reply().outcome == Outcome::kOk; }
 
 void TellOldValue(const Told& told, size_t i, RespWriter& out) {
   if (told.replies[i].kind == Kind::kRegister) {
@@ -106,7 +84,7 @@ void AnswerSet(const Told& told, RespWriter& out) {
 void PlanSetWithExpiry(const Call& call, int64_t unit_ms, Plan& plan) {
   Request& request = plan.Ask(Op::kPut, call.args[1]);
   request.value = call.args[3];
-  SetExpiry({call.args[2], unit_ms, false}, call, request, plan);
+  ReadExpiry({.text = call.args[2], .unit_ms = unit_ms}, call, request, plan.error());
 }
 
 void PlanSetEx(const Call& call, Plan& plan) { PlanSetWithExpiry(call, 1000, plan); }

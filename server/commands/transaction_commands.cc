@@ -105,7 +105,7 @@ bool RunQueued(const CommandQueue::Queued& queued, Call& exec, Transaction& tran
 
 // One attempt: kDone, or what keeps it from being done. `answer` may be told in the end.
 Transaction::Result TryQueue(Call& call, RespVersion version, OutputBuffer& answer) {
-  Transaction transaction(*call.server.store);
+  Transaction transaction(*call.server.store, call.server.clock().BootMs());
   RespWriter out(&answer, version);
   const Session& session = call.session;
   for (const WatchedKey& watched : session.watched) {

@@ -78,19 +78,14 @@ void GetAndExpire(Transaction& transaction, const GetExOptions& get, const Call&
   const Transaction::Entry entry = transaction.Look(key);
   if (entry.absent()) return out.Null();
   if (!entry.is_plain()) return out.Error(kWrongType);
-  if (get.expiry) {
-    std::string error;
-    const std::optional<int64_t> ttl_ms = ReadExpiry(*get.expiry, call, &error);
-    if (!ttl_ms) return out.Error(error);
-    if (*ttl_ms > 0) {
-      transaction.SetTtl(key, *ttl_ms);
-    } else {
-      transaction.Remove(key);
-    }
-  } else if (get.persist && entry.ttl_ms != Transaction::kNoDeadline) {
-    transaction.SetTtl(key, Transaction::kNoDeadline);
-  }
-  out.Bulk(entry.value);
+  Request set = {.op = Op::kSetDeadline, .key = key};
+  if (get.persist) set.deadline_condition = DeadlineCondition::kIfSet;
+  std::string error;
+  if (get.expiry) ReadExpiry(*get.expiry, call, set, &error);
+  if (!error.empty()) return out.Error(error);
+  std::string_view value = entry.value;
+  if (get.expiry || get.persist) transaction.Ask(set, &value);
+  out.Bulk(value);
 }
 
 // GETEX key [EX seconds | PX milliseconds | EXAT .. | PXAT .. | PERSIST]

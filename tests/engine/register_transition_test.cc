@@ -13,6 +13,7 @@ namespace idem::engine {
 namespace {
 
 constexpr std::string_view kValue = "old value";
+constexpr int64_t kNowBootMs = kNowMs - kOffsetMs;
 
 Image Register(int64_t deadline_ms) {
   Image entry;
@@ -101,6 +102,25 @@ std::string TextOf(const Request& request, const Decision& d) {
          (installs ? " | " + Text(d.next) : "");
 }
 
+// Named in each way: none at all, so far from now, as a moment; also moments that have passed.
+std::vector<Request> Deadlines(const std::vector<int64_t>& ttls_ms) {
+  std::vector<Request> named(1);
+  for (const int64_t ttl_ms : ttls_ms) {
+    named.push_back({.retention_ms = ttl_ms});
+    if (ttl_ms > 0) named.push_back({.retention_ms = 77, .deadline_ms = kNowBootMs + ttl_ms});
+  }
+  for (const int64_t passed_ms : {kNowBootMs, kNowBootMs - 1, int64_t{1}}) {
+    named.push_back({.deadline_ms = passed_ms});
+  }
+  return named;
+}
+
+// From now; 0: none, below 0: the deadline has passed.
+int64_t TtlOf(const Request& request) {
+  if (request.deadline_ms == 0) return request.retention_ms.value_or(0);
+  return request.deadline_ms > kNowBootMs ? request.deadline_ms - kNowBootMs : -1;
+}
+
 using Rule = Decision (*)(const Image& entry, const Request& request, const Moment& moment);
 
 void CheckEverywhere(const Request& request, Rule rule) {
@@ -120,19 +140,24 @@ void CheckEverywhere(const Request& request, Rule rule) {
 TEST(RegisterTransitionTest, Put) {
   for (const std::string_view value :
        {std::string_view("v"), kValue, std::string_view("a longer value")}) {
-    for (const int64_t ttl_ms : {int64_t{-1}, int64_t{0}, int64_t{1}, kDeadlineMsMax}) {
+    for (const Request& deadline : Deadlines({0, 1, kDeadlineMsMax})) {
       for (const int flags : {0, 1, 2, 3}) {
-        Request request = Put(value, ttl_ms);
-        if (ttl_ms < 0) request.retention_ms.reset();
+        Request request = Put(value);
+        request.retention_ms = deadline.retention_ms;
+        request.deadline_ms = deadline.deadline_ms;
         request.keep_deadline = (flags & 1) != 0;
         request.want_value = (flags & 2) != 0;
         CheckEverywhere(request, [](const Image& entry, const Request& put, const Moment& moment) {
           const bool grows = !Living(entry) || put.value.size() > entry.value.size();
           if (!Holds(entry, put)) return Found(entry, put, Outcome::kNotMet);
+          const int64_t named_ms = TtlOf(put);
+          if (named_ms < 0 && !put.keep_deadline) {
+            if (!Living(entry)) return Found(entry, put, Outcome::kOk);
+            return Changed(Found(entry, put, Outcome::kOk), Change::kRemove);
+          }
           if (moment.disk_full) return Found(entry, put, Outcome::kNoSpace);
           if (moment.memory_full && grows) return Found(entry, put, Outcome::kOutOfMemory);
           if (moment.quota_full && grows) return Found(entry, put, Outcome::kQuotaFull);
-          const int64_t named_ms = put.retention_ms.value_or(0);
           Image next = Register(named_ms == 0 ? 0 : kNowMs + named_ms);
           next.value = put.value;
           if (put.keep_deadline) next.deadline_ms = Living(entry) ? entry.deadline_ms : 0;
@@ -181,7 +206,7 @@ constexpr bool kDeadlineHolds[][2][4] = {
 };
 
 bool DeadlineHolds(const Image& entry, const Request& request) {
-  const int64_t ttl_ms = request.retention_ms.value_or(0);
+  const int64_t ttl_ms = TtlOf(request);
   const int64_t left_ms = entry.deadline_ms == 0 ? 0 : entry.deadline_ms - kNowMs;
   const int column = ttl_ms == 0 ? 0 : ttl_ms < left_ms ? 1 : ttl_ms == left_ms ? 2 : 3;
   return kDeadlineHolds[static_cast<int>(request.deadline_condition)][left_ms == 0 ? 0 : 1][column];
@@ -192,18 +217,21 @@ TEST(RegisterTransitionTest, SetDeadline) {
        {DeadlineCondition::kAlways, DeadlineCondition::kIfNone, DeadlineCondition::kIfSet,
         DeadlineCondition::kIfLater, DeadlineCondition::kIfEarlier,
         DeadlineCondition::kIfSetAndEarlier}) {
-    for (const int64_t ttl_ms :
-         {int64_t{0}, int64_t{1}, int64_t{4'999}, int64_t{5'000}, int64_t{5'001}, kDeadlineMsMax}) {
-      Request request = SetDeadline(ttl_ms);
+    for (const Request& deadline : Deadlines({0, 1, 4'999, 5'000, 5'001, kDeadlineMsMax})) {
+      Request request = SetDeadline(0);
+      request.retention_ms = deadline.retention_ms;
+      request.deadline_ms = deadline.deadline_ms;
       request.deadline_condition = condition;
       CheckEverywhere(request, [](const Image& entry, const Request& set, const Moment& moment) {
         if (!Living(entry)) return Found(entry, set, Outcome::kAbsent);
         if (!Holds(entry, set) || !DeadlineHolds(entry, set)) {
           return Found(entry, set, Outcome::kNotMet);
         }
+        const int64_t ttl_ms = TtlOf(set);
+        if (ttl_ms < 0) return Changed(Found(entry, set, Outcome::kOk), Change::kRemove);
         if (moment.disk_full) return Found(entry, set, Outcome::kNoSpace);
         Image next = entry;
-        next.deadline_ms = *set.retention_ms == 0 ? 0 : kNowMs + *set.retention_ms;
+        next.deadline_ms = ttl_ms == 0 ? 0 : kNowMs + ttl_ms;
         return Changed(Found(entry, set, Outcome::kOk), Change::kInstall, next);
       });
     }
@@ -272,10 +300,10 @@ TEST(RegisterTransitionTest, AVersionMayBeAskedForWithItsDeadline) {
   update.expected_deadline_ms = 0;
   EXPECT_EQ(key.OutcomeOf(SetDeadline(5)), Outcome::kOk);
   EXPECT_EQ(key.OutcomeOf(update), Outcome::kNotMet);
-  update.expected_deadline_ms = key.entry.deadline_ms + 1;
+  update.expected_deadline_ms = key.entry.deadline_ms - kOffsetMs + 1;
   EXPECT_EQ(key.OutcomeOf(update), Outcome::kNotMet);
   update.expected_deadline_ms = key.Do(Get(Kind::kRegister, false)).deadline_ms;
-  EXPECT_EQ(*update.expected_deadline_ms, key.entry.deadline_ms);
+  EXPECT_EQ(*update.expected_deadline_ms, key.entry.deadline_ms - kOffsetMs);
   EXPECT_EQ(key.OutcomeOf(update), Outcome::kOk);
 }
 

@@ -35,7 +35,7 @@ class OneByOne {
   OneByOne() : model_(OneThreadServer::InMemory().store) {
     session_.user = server_.context().users.initial();
     offset_ms_ = 1 - server_.clock().BootMs();
-    model_.Reopen(1);
+    model_.Reopen(1, offset_ms_);
     Advance(1);
   }
 

@@ -162,6 +162,8 @@ TEST_F(PlainCommands, ExpireUnderAConditionOnTheDeadline) {
   ExpectInteger({"EXPIRE", "k", "7", "XX"}, 1);
   ExpectInteger({"TTL", "k"}, 7);
   ExpectInteger({"EXPIRE", "k", "-1", "GT"}, 0);
+  ExpectInteger({"EXPIRE", "k", "-1", "NX"}, 0);
+  ExpectInteger({"EXISTS", "k"}, 1);
   ExpectInteger({"EXPIRE", "k", "-1", "LT"}, 1);
   ExpectInteger({"EXISTS", "k"}, 0);
 }

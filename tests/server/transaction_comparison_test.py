@@ -39,6 +39,13 @@ class TransactionComparisonTest(ServersTest):
         self.check("MULTI", "SET k v", "2:GET k", "EXEC", "2:GET k")
         self.check("MULTI", "PING", "ECHO hi", "GET none", "MGET a b", "EXISTS k", "EXEC")
         self.check("MULTI", "SET k v EX 1000", "TTL k", "PERSIST k", "TTL k", "DEL k", "TTL k", "EXEC")
+        self.check("SET k v", "MULTI", "EXPIREAT k 4000000009", "EXPIREAT k 4000000009 LT",
+                   "EXPIREAT k 4000000008 LT", "EXPIRETIME k", "SET n v EXAT 4000000009",
+                   "EXPIREAT n 4000000009 GT", "PEXPIRETIME n", "EXEC", "EXPIRETIME k",
+                   "EXPIREAT k 4000000008 LT", "PEXPIRETIME n")
+        self.check("SET k v", "MULTI", "EXPIRE k -1 XX", "EXPIRE k -1 GT", "EXPIRE k -1 NX",
+                   "EXISTS k", "SET k v EX 9", "EXPIREAT k 1 XX", "GET k", "SET k v EXAT 1", "GET k",
+                   "EXEC", "EXISTS k")
         self.check("MULTI", "MSET a 1 b 2", "MSETNX b 3 c 4", "GET c", "MSETNX d 5 e 6", "MGET a b c d e",
                    "DEL a a none", "EXISTS a b", "EXEC", "MGET a b c d e")
         self.check("SET k old", "MULTI", "GETSET k new", "GETDEL k", "GETDEL k", "SETNX k x",

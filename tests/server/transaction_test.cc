@@ -37,11 +37,12 @@ class TransactionTest : public testing::Test {
 
   OneThreadServer server_;
   Store& store_ = server_.store();
+  const int64_t now_ms_ = server_.clock().BootMs();
 };
 
 TEST_F(TransactionTest, SeesItsOwnWritesAndNobodyElseDoes) {
   Set("old", "1", 100);
-  Transaction transaction(store_);
+  Transaction transaction(store_, now_ms_);
   transaction.Put("new", "2", 50);
   transaction.PutKeepingDeadline("old", "3");
   transaction.SetTtl("new", 70);
@@ -61,7 +62,7 @@ TEST_F(TransactionTest, SeesItsOwnWritesAndNobodyElseDoes) {
 TEST_F(TransactionTest, IsBeatenByAnyChangeOfWhatItWrites) {
   for (const char* before : {"", "1"}) {
     if (*before != 0) Set("k", before);
-    Transaction beaten(store_);
+    Transaction beaten(store_, now_ms_);
     beaten.Look("k");
     beaten.Put("k", "mine");
     beaten.Put("other", "mine");
@@ -74,7 +75,7 @@ TEST_F(TransactionTest, IsBeatenByAnyChangeOfWhatItWrites) {
 
 TEST_F(TransactionTest, IsNotBeatenByAChangeOfWhatItOnlyReads) {
   Set("read", "1");
-  Transaction transaction(store_);
+  Transaction transaction(store_, now_ms_);
   transaction.Look("read");
   transaction.Put("k", "mine");
   Set("read", "2");
@@ -83,7 +84,7 @@ TEST_F(TransactionTest, IsNotBeatenByAChangeOfWhatItOnlyReads) {
 
 TEST_F(TransactionTest, OfOnlyReadsSeesOneMoment) {
   Set("a", "1");
-  Transaction torn(store_), whole(store_);
+  Transaction torn(store_, now_ms_), whole(store_, now_ms_);
   torn.Look("a");
   Set("a", "2");
   torn.Look("b");
@@ -103,7 +104,7 @@ TEST_F(TransactionTest, AWatchedKeyMustStayAsItWas) {
   const WatchedKey newer = {.key = "k", .version = version + 1, .deadline_ms = deadline_ms};
   const WatchedKey gone = {.key = "absent", .version = version};
   const WatchedKey longer = {.key = "k", .version = version, .deadline_ms = deadline_ms + 1};
-  Transaction late(store_), early(store_), fine(store_);
+  Transaction late(store_, now_ms_), early(store_, now_ms_), fine(store_, now_ms_);
   EXPECT_TRUE(early.Watch(here));
   EXPECT_TRUE(early.Watch(nowhere));
   EXPECT_FALSE(late.Watch(newer));
@@ -123,7 +124,7 @@ TEST_F(TransactionTest, AWatchedKeyMustStayAsItWas) {
 TEST_F(TransactionTest, KeyAfterKeyIsRefusedBeyondSixtyFour) {
   std::vector<std::string> keys;
   for (int i = 0; i < 65; ++i) keys.push_back("k" + std::to_string(i));
-  Transaction transaction(store_);
+  Transaction transaction(store_, now_ms_);
   for (const std::string& key : keys) transaction.Put(key, "v");
   EXPECT_EQ(transaction.Commit(), Result::kError);
   EXPECT_EQ(transaction.error(), "ERR a transaction takes at most 64 keys; split it");
@@ -131,7 +132,7 @@ TEST_F(TransactionTest, KeyAfterKeyIsRefusedBeyondSixtyFour) {
 }
 
 TEST_F(TransactionTest, WhatTheStoreRefusesIsAnError) {
-  Transaction bad_key(store_), large(store_);
+  Transaction bad_key(store_, now_ms_), large(store_, now_ms_);
   bad_key.Look("");
   EXPECT_EQ(bad_key.Commit(), Result::kError);
   EXPECT_EQ(bad_key.error(), "ERR key must have 1 to 1024 bytes");
@@ -143,7 +144,7 @@ TEST_F(TransactionTest, WhatTheStoreRefusesIsAnError) {
 
 TEST_F(TransactionTest, UndoneItIsAsBefore) {
   Set("k", "1");
-  Transaction transaction(store_);
+  Transaction transaction(store_, now_ms_);
   transaction.Look("k");
   const std::vector<Transaction::Entry> mark = transaction.Mark();
   transaction.Put("k", "2");

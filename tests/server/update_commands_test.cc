@@ -122,6 +122,29 @@ TEST_F(UpdateCommands, MomentsAreTold) {
   ExpectInteger({"PEXPIRETIME", "k"}, kMoment + 1);
 }
 
+TEST_F(UpdateCommands, AMomentThatHasPassedEndsTheKeyAtOnceWhateverTheCondition) {
+  const std::vector<std::pair<bool, const char*>> good = {
+      {false, "NX"}, {false, "LT"}, {true, "XX"}, {true, "LT"}};
+  for (const char* command : {"EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT"}) {
+    for (const auto& [has_deadline, condition] : good) {
+      ExpectOk({"SET", "k", "v"});
+      if (has_deadline) ExpectInteger({"EXPIRE", "k", "9"}, 1);
+      ExpectInteger({command, "k", "-1", condition}, 1);
+      ExpectInteger({"EXISTS", "k"}, 0);
+    }
+    ExpectOk({"SET", "k", "v", "EX", "9"});
+    for (const char* condition : {"NX", "GT"}) {
+      ExpectInteger({command, "k", "-1", condition}, 0);
+      ExpectInteger({"PTTL", "k"}, 9000);
+    }
+    ExpectInteger({"PERSIST", "k"}, 1);
+    for (const char* condition : {"XX", "GT"}) {
+      ExpectInteger({command, "k", "-1", condition}, 0);
+      ExpectInteger({"PTTL", "k"}, -1);
+    }
+  }
+}
+
 TEST_F(UpdateCommands, FlushLeavesRecords) {
   for (int i = 0; i < 3000; ++i) ExpectOk({"SET", "k" + std::to_string(i), "v"});
   Claim("r");

@@ -64,7 +64,10 @@ void Model::SetTime(int64_t now_ms, int64_t wall_ms) {
   wall_ms_ = wall_ms;
 }
 
-void Model::Reopen(int64_t now_ms) { now_ms_ = opened_ms_ = now_ms; }
+void Model::Reopen(int64_t now_ms, int64_t offset_ms) {
+  now_ms_ = opened_ms_ = now_ms;
+  offset_ms_ = offset_ms;
+}
 
 // --- Every call ---
 
@@ -106,6 +109,7 @@ const char* Model::WhyInvalid(const Request& request) const {
   if ((for_register || request.op == Op::kSeq) &&
       !From(0, request.retention_ms.value_or(0), 36'500 * kDayMs))
     return "deadline";
+  if (for_register && !From(0, request.deadline_ms, 2 * 36'500 * kDayMs)) return "moment";
   return nullptr;
 }
 

@@ -38,8 +38,10 @@ class Model {
   void SetTime(int64_t now_ms, int64_t wall_ms);
   int64_t now_ms() const { return now_ms_; }
   int64_t wall_ms() const { return wall_ms_; }
-  // The store was closed and is open again at `now_ms`: the restart grace begins.
-  void Reopen(int64_t now_ms);
+  // The store was closed and is open again at `now_ms`: the restart grace begins. Store time is
+  // boot time and `offset_ms`.
+  void Reopen(int64_t now_ms, int64_t offset_ms = 0);
+  int64_t offset_ms() const { return offset_ms_; }
   void MemoryMayBeShort() { memory_may_be_short_ = true; }
 
   // What the reply to `request` must be; `told` is what it was.
@@ -128,6 +130,7 @@ class Model {
   Reply SetDeadline(const Request& request, Entry* entry);
   Reply RemoveRegister(const Request& request, const Entry& entry);
   static bool Holds(const Request& request, const Entry* entry);
+  std::optional<int64_t> NewDeadline(const Request& request) const;
   static bool DeadlineHolds(const Request& request, const Entry& entry, int64_t new_ms);
 
   Reply Seen(const Request& request, Entry* entry, const Reply& told);
@@ -155,6 +158,7 @@ class Model {
   int64_t now_ms_ = 0;
   int64_t wall_ms_ = 0;
   int64_t opened_ms_ = 0;
+  int64_t offset_ms_ = 0;
   Token last_token_ = 0;
   bool token_fell_ = false;  // in this call
   uint64_t births_ = 0;

@@ -30,17 +30,26 @@ Reply Model::Put(const Request& request, const Entry* entry, const Reply& told) 
     reply.outcome = Outcome::kNotMet;
     return reply;
   }
+  std::optional<int64_t> new_ms = NewDeadline(request);
+  if (request.keep_deadline) new_ms = entry == nullptr ? std::nullopt : entry->forget_ms;
+  if (new_ms.has_value() && *new_ms <= now_ms_) {
+    reply.changed = entry != nullptr;
+    if (reply.changed) Forget(request.key);
+    return reply;
+  }
   if (Refused(told)) return Plain(Outcome::kOutOfMemory);
   Entry put{.what = Register{TakeToken(told), std::string(request.value)}};
-  if (request.keep_deadline) {
-    if (entry != nullptr) put.forget_ms = entry->forget_ms;
-  } else if (request.retention_ms.value_or(0) != 0) {
-    put.forget_ms = now_ms_ + *request.retention_ms;
-  }
+  put.forget_ms = new_ms;
   reply.token = std::get<Register>(put.what).version;
   reply.changed = true;
   Install(request.key, std::move(put));
   return reply;
+}
+
+std::optional<int64_t> Model::NewDeadline(const Request& request) const {
+  if (request.deadline_ms != 0) return request.deadline_ms + offset_ms_;
+  const int64_t ttl_ms = request.retention_ms.value_or(0);
+  return ttl_ms == 0 ? std::nullopt : std::optional(now_ms_ + ttl_ms);
 }
 
 bool Model::DeadlineHolds(const Request& request, const Entry& entry, int64_t new_ms) {
@@ -64,12 +73,13 @@ bool Model::DeadlineHolds(const Request& request, const Entry& entry, int64_t ne
 
 Reply Model::SetDeadline(const Request& request, Entry* entry) {
   if (entry == nullptr) return Plain(Outcome::kAbsent);
-  const int64_t ttl_ms = request.retention_ms.value_or(0);
-  const int64_t new_ms = ttl_ms == 0 ? std::numeric_limits<int64_t>::max() : now_ms_ + ttl_ms;
-  if (!Holds(request, entry) || !DeadlineHolds(request, *entry, new_ms)) {
+  const std::optional<int64_t> new_ms = NewDeadline(request);
+  const int64_t end_ms = new_ms.value_or(std::numeric_limits<int64_t>::max());
+  if (!Holds(request, entry) || !DeadlineHolds(request, *entry, end_ms)) {
     return Plain(Outcome::kNotMet);
   }
-  entry->forget_ms = ttl_ms == 0 ? std::nullopt : std::optional(new_ms);
+  entry->forget_ms = new_ms;
+  if (end_ms <= now_ms_) Forget(request.key);
   Reply reply;
   reply.changed = true;
   return reply;

@@ -188,6 +188,10 @@ void RandomRequests::FillStep(Request& request) {
 void RandomRequests::FillPut(Request& request) {
   if (!OneIn(3)) request.retention_ms = PickMs(8 * traffic_.lease_ms_max);
   if (OneIn(20)) request.retention_ms = kFiftyYearsMs;
+  if (OneIn(4)) {
+    const int64_t moment_ms = model_->now_ms() - 8 + PickMs(traffic_.lease_ms_max);
+    request.deadline_ms = std::max<int64_t>(0, moment_ms - model_->offset_ms());
+  }
   PickCondition(request);
   if (request.op == Op::kPut) {
     request.value = PickValue(key_);

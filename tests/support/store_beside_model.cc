@@ -27,7 +27,7 @@ std::vector<Reply> UsedReplies(size_t count) {
     reply.token = 4;
     reply.epoch = 6;
     reply.seq = 7;
-    reply.lease_ms = reply.retry_after_ms = reply.age_ms = reply.ttl_ms = 5;
+    reply.lease_ms = reply.retry_after_ms = reply.age_ms = reply.ttl_ms = reply.deadline_ms = 5;
     reply.lsn = ~Lsn{0};
     reply.response.Copy("another's");
   }
@@ -54,7 +54,7 @@ StoreBesideModel::StoreBesideModel(uint64_t seed, const Traffic& traffic, Option
       random_(seed, traffic, &model_) {
   Open();
   offset_ms_ = 1 - clock_.BootMs();  // store time begins with 1
-  model_.Reopen(1);
+  model_.Reopen(1, offset_ms_);
   // Whether a claim in the very millisecond of a first open has a restart grace is not this test's.
   clock_.Advance(1);
   SetModelTime();
@@ -154,6 +154,9 @@ void StoreBesideModel::Check(const Request& request, const Reply& wanted, const 
   EXPECT_TRUE(SaysTheSame(request.op, wanted, told))
       << "wanted: " << Text(request.op, wanted) << "\ntold:   " << Text(request.op, told) << "\n"
       << History(request.key);
+  if (request.op == Op::kGet && told.outcome == Outcome::kOk) {
+    EXPECT_EQ(told.deadline_ms, told.ttl_ms == -1 ? 0 : clock_.BootMs() + told.ttl_ms);
+  }
   if (told.outcome < Outcome::kInvalid) CheckLsn(request, told);
 }
 

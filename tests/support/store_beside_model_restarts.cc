@@ -66,7 +66,7 @@ void StoreBesideModel::Restart(End end) {
   offset_ms_ = now_ms - clock_.BootMs();
   for (Model& state : states) {
     state.SetTime(now_ms, clock_.WallMs());
-    state.Reopen(now_ms);
+    state.Reopen(now_ms, offset_ms_);
   }
   FindWhatIsLeft(std::move(states));
   cursor_ = 0;

@@ -233,6 +233,7 @@ std::vector<CallCase> RecordCalls() {
 Moment CalmMoment() {
   return {.now_ms = kNowMs,
           .wall_ms = kWallMs,
+          .offset_ms = kOffsetMs,
           .opened_ms = kOpenedMs,
           .grace_end_ms = kOpenedMs,
           .response_bytes_max = kResponseMax,

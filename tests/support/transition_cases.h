@@ -22,6 +22,7 @@ namespace idem::engine {
 inline constexpr std::string_view kResponse = "charged";
 inline constexpr int64_t kNowMs = 10'000'000;
 inline constexpr int64_t kWallMs = 1'800'000'000'000;
+inline constexpr int64_t kOffsetMs = 3'000'000;  // store time - boot time
 inline constexpr int64_t kOpenedMs = kNowMs - 50'000;
 inline constexpr Token kToken = 1000;       // of every record and register
 inline constexpr Token kFreshToken = 2000;  // what the caller hands out next
