@@ -201,7 +201,7 @@ void EventLoop::CloseOverdue(const Patience& queue, int64_t limit_ms) {
   if (limit_ms == 0) return;
   while (Patience::Guest* const late = queue.Overdue(limit_ms, now_ms_)) {
     Client& client = static_cast<Client&>(*late);
-    if (client.is_waiting) {
+    if (client.is_waiting || client.connection.waits_for_answer()) {
       known_.Add(client, now_ms_);  // it is we who are late
     } else {
       Close(client);
@@ -295,6 +295,7 @@ void EventLoop::TellWaited() {
     Client& told = *client->second;
     blocked_.erase(client);
     told.connection.TellWaited(waited.reply);
+    if (has_timeout_) NoteSign(told);
     Touch(told);
   }
 }

@@ -7,13 +7,14 @@ import shutil
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import unittest
 import unittest.mock
 
 from support.idem_server import SKIPPED, IdemServer, binary, fresh_directory
-from support.resp_connection import ErrorReply, RespConnection
+from support.resp_connection import ErrorReply, RespConnection, encode
 
 try:
     import redis
@@ -233,6 +234,11 @@ class TlsTest(SecuredTest):
         return self.enterContext(redis.Redis(port=self.tls_port, ssl=True,
                                              ssl_ca_certs=str(self.authority), **options))
 
+    def tls_connection(self):
+        context = ssl.create_default_context(cafile=self.authority)
+        plain = socket.create_connection(("127.0.0.1", self.tls_port), timeout=SECONDS)
+        return self.enterContext(context.wrap_socket(plain, server_hostname="127.0.0.1"))
+
     def peer_name(self):
         """Who the server says it is, by its certificate."""
         context = ssl.create_default_context(cafile=self.directory / "authority.crt")
@@ -267,6 +273,29 @@ class TlsTest(SecuredTest):
         for _ in range(12):
             pipeline.get("large")
         self.assertEqual(pipeline.execute(), [large] * 12)
+
+    def test_who_goes_while_it_waits_is_forgotten(self):
+        """By a clean end, by a plain close, and as a crashed host does."""
+        server = self.start_with(self.settings("no"))
+        worker = self.enterContext(RespConnection(server.port))
+        token = worker.ask("IDEM.BEGIN", "k")[1]
+        waiters = [self.tls_connection() for _ in range(4)]
+        for waiter in waiters:
+            waiter.sendall(encode(["IDEM.BEGIN", "k", "WAIT", "60000"]))
+        self.await_waiting(worker, 4)
+        waiters[1].close()
+        waiters[2].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        waiters[2].close()
+        waiters[3].shutdown(socket.SHUT_RDWR)
+        self.await_waiting(worker, 1)
+        self.assertEqual(worker.ask("IDEM.RELEASE", "k", token), "OK")
+        self.assertTrue(waiters[0].recv(100).startswith(b"*5\r\n$7\r\nCLAIMED\r\n"))
+
+    def await_waiting(self, connection, count):
+        for _ in range(100_000):
+            if connection.info()["waiting"] == str(count):
+                return
+        self.fail(f"not {count} are waiting")
 
     def test_clients_must_show_a_certificate_if_asked_to(self):
         self.start_with(self.settings("yes"))

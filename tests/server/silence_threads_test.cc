@@ -1,4 +1,5 @@
 // Who is silent for too long is closed, and nobody else; on real sockets, under a fake clock.
+#include <map>
 #include <memory>
 #include <string>
 
@@ -32,12 +33,19 @@ class Silence : public testing::Test {
     client.Send(words);
     client.Expect(answer);
   }
+  void Claim(const std::string& key) {
+    const Request begin = {.op = Op::kBegin, .key = key, .lease_ms = 3'600'000};
+    Reply reply;
+    ASSERT_EQ(store_->Execute({&begin, 1}, {&reply, 1}), 1u);
+    tokens_[key] = reply.token;
+  }
   static void Ping(TcpClient& client) { Expect(client, {"PING"}, "+PONG\r\n"); }
 
   FakeClock clock_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<Server> server_;
   uint16_t port_ = 0;
+  std::map<std::string, Token> tokens_;
 };
 
 TEST_F(Silence, ATimeoutClosesTheSilentAndSparesTheOthers) {
@@ -77,6 +85,30 @@ TEST_F(Silence, ATimeoutThatComesLaterCountsFromThen) {
   // The loop sees to it by itself.
   EXPECT_EQ(silent.ReceiveAll(), "");
   EXPECT_EQ(busy.ReceiveAll(), "");
+}
+
+TEST_F(Silence, WhoWaitsForAnAnswerIsNotSilent) {
+  Start(10);
+  TcpClient waiter(port_), watcher(port_), worker(port_), silent(port_);
+  Claim("begun");
+  Claim("awaited");
+  Ping(silent);
+  waiter.Send({"IDEM.BEGIN", "begun", "WAIT", "60000"});
+  watcher.Send({"IDEM.WAIT", "awaited", "60000"});
+  while (store_->GetStats().waiting < 2) Ping(worker);
+  for (int i = 0; i < 5; ++i) {
+    clock_.Advance(9'000);
+    Ping(worker);
+  }
+  EXPECT_EQ(silent.ReceiveAll(), "");
+  for (const char* key : {"begun", "awaited"}) {
+    Expect(worker, {"IDEM.COMPLETE", key, std::to_string(tokens_[key]), "v"}, "+OK\r\n");
+  }
+  for (TcpClient* const told : {&waiter, &watcher}) {
+    told->Expect("*6\r\n$6\r\nREPLAY\r\n$9\r\ncompleted\r\n:0\r\n$1\r\nv\r\n:0\r\n:86400000\r\n");
+  }
+  clock_.Advance(9'000);
+  for (TcpClient* const told : {&worker, &waiter, &watcher}) Ping(*told);
 }
 
 TEST_F(Silence, WhoDoesNotAuthenticateIsClosedHoweverMuchItSays) {

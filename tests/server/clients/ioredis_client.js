@@ -91,6 +91,20 @@ test('of many concurrent callers one claims', async () => {
   assert.equal(answers.filter(([outcome]) => outcome === 'CLAIMED').length, 1);
 });
 
+test('a double click waits for the one result', async () => {
+  const [, token] = await begin(key('click'), 'LEASE', 30000);
+  const [second, third] = [redis.duplicate(), redis.duplicate()];
+  const waits = [second.call('IDEM.BEGIN', key('click'), 'WAIT', 30000),
+                 third.call('IDEM.WAIT', key('click'), 30000)];
+  while (!/\r\nwaiting:2\r\n/.test(await redis.info())) ;
+  assert.deepEqual((await begin(key('click'), 'WAIT', 10)).slice(0, 2), ['BUSY', 'running']);
+  await redis.call('IDEM.COMPLETE', key('click'), token, 'receipt', 'CODE', 201);
+  for (const replay of await Promise.all(waits)) {
+    assert.deepEqual(replay.slice(0, 4), ['REPLAY', 'completed', 201, 'receipt']);
+  }
+  await Promise.all([second.quit(), third.quit()]);
+});
+
 test('a transaction: all or nothing', async () => {
   const results = await redis.multi().set(key('m'), 1).incr(key('m')).get(key('m')).exec();
   assert.deepEqual(results, [[null, 'OK'], [null, 2], [null, '2']]);
