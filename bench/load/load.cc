@@ -58,6 +58,7 @@ absl::Status Load::Connect() {
     connections_.push_back(*std::move(connection));
   }
   socket_full_.assign(connections_.size(), false);
+  numbers_.assign(connections_.size(), 0);
   return absl::OkStatus();
 }
 
@@ -95,7 +96,7 @@ absl::Status Load::OnEvent(size_t index, uint32_t events) {
 absl::Status Load::Fill(size_t index) {
   Connection& connection = connections_[index];
   while (connection.in_flight() < shape_.in_flight && asking()) {
-    connection.Ask(NextExchange(now_ns_), response_shape_);
+    connection.Ask(NextExchange(index, now_ns_), response_shape_);
   }
   return Flush(index);
 }
@@ -107,7 +108,7 @@ absl::Status Load::AskWhatIsDue() {
     const int64_t due_ns = begin_ns_ + Ns(static_cast<double>(asked_) / shape_.rate_per_second);
     if (due_ns > now_ns_) break;
     const size_t index = asked_ % connections_.size();
-    connections_[index].Ask(NextExchange(due_ns), response_shape_);
+    connections_[index].Ask(NextExchange(index, due_ns), response_shape_);
     if (absl::Status status = Flush(index); !status.ok()) return status;
   }
   return absl::OkStatus();
@@ -121,13 +122,26 @@ absl::Status Load::Flush(size_t index) {
   return absl::OkStatus();
 }
 
-Exchange Load::NextExchange(int64_t start_ns) {
+Key Load::KeyFor(Keys keys, size_t index, uint64_t turn) {
+  switch (keys) {
+    case Keys::kFresh:
+      return fresh_keys_.KeyOf(turn);
+    case Keys::kResident:
+      return resident_keys_.KeyOf(random_() % shape_.resident_keys);
+    case Keys::kOfTheConnection:
+      return fresh_keys_.KeyOf(~uint64_t{index});
+  }
+  return {};
+}
+
+Exchange Load::NextExchange(size_t index, int64_t start_ns) {
   const uint64_t turn = asked_++;
   ++in_flight_;
   const Operation* const operation = operations_[turn % operations_.size()];
+  const bool counts = operation->keys == Keys::kOfTheConnection;
   return {.operation = operation,
-          .key = operation->on_fresh_key ? fresh_keys_.KeyOf(turn)
-                                         : resident_keys_.KeyOf(random_() % shape_.resident_keys),
+          .key = KeyFor(operation->keys, index, turn),
+          .number = counts ? numbers_[index]++ : 0,
           .start_ns = start_ns};
 }
 

@@ -64,7 +64,8 @@ class Load {
   absl::Status Fill(size_t index);
   absl::Status AskWhatIsDue();
   absl::Status Flush(size_t index);
-  Exchange NextExchange(int64_t start_ns);
+  Exchange NextExchange(size_t index, int64_t start_ns);
+  Key KeyFor(Keys keys, size_t index, uint64_t turn);
   void OnReply(Connection& connection, Exchange exchange, const RespReply& reply);
   void Finish(const Exchange& exchange);
   void NoteWrong(const RespReply& reply);
@@ -78,6 +79,7 @@ class Load {
   const std::vector<const Operation*> operations_;
   std::vector<Connection> connections_;
   std::vector<bool> socket_full_;
+  std::vector<int64_t> numbers_;  // of the producer that a connection is
   int epoll_ = -1;
   std::mt19937_64 random_;
 

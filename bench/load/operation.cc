@@ -12,6 +12,8 @@ constexpr const char* kRetentionSeconds = "86400";
 // Fingerprint and owner are the first and the last bytes of the key.
 constexpr size_t kFingerprintBytes = 16;
 constexpr size_t kOwnerBytes = 12;
+// Of a key that has become sixteen.
+constexpr std::string_view kLastDigits = "0123456789abcdef";
 
 // KEYS: the idempotency key. ARGV: fingerprint, owner, lease.
 constexpr const char* kBeginScript = R"(
@@ -34,6 +36,25 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return redis.status_reply('OK')
 )";
 
+// KEYS: ids. ARGV: retention. 1 for each that is new, 0 for the others.
+constexpr const char* kMSeenScript = R"(
+local new = {}
+for i, id in ipairs(KEYS) do
+  new[i] = redis.call('SET', id, '1', 'NX', 'PX', ARGV[1]) and 1 or 0
+end
+return new
+)";
+
+// KEYS: the producer. ARGV: number, retention.
+constexpr const char* kSeqScript = R"(
+local highest = tonumber(redis.call('GET', KEYS[1]) or -1)
+local number = tonumber(ARGV[1])
+if number <= highest then return {'DUPLICATE'} end
+if number > highest + 1 then return {'GAP', highest + 1} end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return {'NEW'}
+)";
+
 std::string Header(size_t bytes) { return absl::StrCat("$", bytes, "\r\n"); }
 
 // What stands before a hole.
@@ -45,8 +66,9 @@ std::string HeaderOf(Hole hole) {
       return Header(kFingerprintBytes);
     case Hole::kOwner:
       return Header(kOwnerBytes);
+    case Hole::kKeys:
     case Hole::kResponse:
-    case Hole::kToken:
+    case Hole::kNumber:
       return "";
   }
   return "";
@@ -55,6 +77,13 @@ std::string HeaderOf(Hole hole) {
 std::string Bulk(std::string_view text) {
   return absl::StrCat("$", text.size(), "\r\n", absl::string_view(text.data(), text.size()),
                       "\r\n");
+}
+
+void AppendKeys(std::string_view key, std::string* out) {
+  for (const char digit : kLastDigits) {
+    if (digit != kLastDigits.front()) out->append("\r\n");
+    out->append(Header(kKeyBytes)).append(key.substr(0, kKeyBytes - 1)).push_back(digit);
+  }
 }
 
 bool IsOk(const RespReply& reply, const ResponseShape&, Exchange*) { return reply.Is('+', "OK"); }
@@ -69,8 +98,8 @@ bool IsResponse(const RespReply& reply, const ResponseShape& shape, Exchange* ex
 
 bool IsClaimed(const RespReply& reply, const ResponseShape&, Exchange* exchange) {
   if (!reply.BeginsWith("CLAIMED") || reply.count < 4) return false;
-  exchange->token = reply.items[2].integer;
-  return exchange->token > 0 && reply.items[3].integer == 1;
+  exchange->number = reply.items[2].integer;
+  return exchange->number > 0 && reply.items[3].integer == 1;
 }
 
 bool IsReplay(const RespReply& reply, const ResponseShape& shape, Exchange* exchange) {
@@ -91,6 +120,28 @@ bool IsLuaReplay(const RespReply& reply, const ResponseShape& shape, Exchange* e
          shape.Matches(exchange->key, reply.items[2].text);
 }
 
+bool IsNil(const RespReply& reply, const ResponseShape&, Exchange*) {
+  return reply.head().type == '_';
+}
+
+bool IsFirstTime(const RespReply& reply, const ResponseShape&, Exchange*) {
+  return reply.head().type == ':' && reply.head().integer == 1;
+}
+
+bool IsNotFirstTime(const RespReply& reply, const ResponseShape&, Exchange*) {
+  return reply.head().type == ':' && reply.head().integer == 0;
+}
+
+bool IsFirstTimeOfAll(const RespReply& reply, const ResponseShape&, Exchange*) {
+  bool first = reply.head().type == '*' && reply.head().integer == int64_t{kLastDigits.size()};
+  for (size_t i = 1; i < RespReply::kMaxItems; ++i) first &= reply.items[i].integer == 1;
+  return first;
+}
+
+bool IsNewNumber(const RespReply& reply, const ResponseShape&, Exchange*) {
+  return reply.BeginsWith("NEW") && reply.count == 2;
+}
+
 std::string ShaOf(const std::map<std::string, std::string>& shas, const std::string& name) {
   const auto found = shas.find(name);
   return found == shas.end() ? "" : found->second;
@@ -99,7 +150,11 @@ std::string ShaOf(const std::map<std::string, std::string>& shas, const std::str
 }  // namespace
 
 RequestTemplate::RequestTemplate(std::initializer_list<Argument> arguments) {
-  rest_ = absl::StrCat("*", arguments.size(), "\r\n");
+  size_t count = arguments.size();
+  for (const Argument& argument : arguments) {
+    if (argument == Argument(Hole::kKeys)) count += kLastDigits.size() - 1;
+  }
+  rest_ = absl::StrCat("*", count, "\r\n");
   for (const Argument& argument : arguments) {
     if (const auto* hole = std::get_if<Hole>(&argument)) {
       pieces_.push_back({rest_ + HeaderOf(*hole), *hole});
@@ -121,6 +176,9 @@ void RequestTemplate::AppendTo(std::string* out, const Exchange& exchange,
       case Hole::kKey:
         out->append(key);
         break;
+      case Hole::kKeys:
+        AppendKeys(key, out);
+        break;
       case Hole::kFingerprint:
         out->append(key.substr(0, kFingerprintBytes));
         break;
@@ -131,8 +189,8 @@ void RequestTemplate::AppendTo(std::string* out, const Exchange& exchange,
         absl::StrAppend(out, "$", shape.bytes(), "\r\n");
         shape.AppendTo(out, exchange.key);
         break;
-      case Hole::kToken:
-        const absl::AlphaNum digits(exchange.token);
+      case Hole::kNumber:
+        const absl::AlphaNum digits(exchange.number);
         absl::StrAppend(out, "$", digits.size(), "\r\n", digits);
         break;
     }
@@ -141,8 +199,11 @@ void RequestTemplate::AppendTo(std::string* out, const Exchange& exchange,
 }
 
 const std::map<std::string, std::string>& Scripts() {
-  static const auto* const kScripts = new std::map<std::string, std::string>{
-      {"begin", kBeginScript}, {"complete", kCompleteScript}};
+  static const auto* const kScripts =
+      new std::map<std::string, std::string>{{"begin", kBeginScript},
+                                             {"complete", kCompleteScript},
+                                             {"mseen", kMSeenScript},
+                                             {"seq", kSeqScript}};
   return *kScripts;
 }
 
@@ -150,7 +211,7 @@ std::map<std::string, Operation> MakeOperations(const std::map<std::string, std:
                                                 int64_t retention_ms, int64_t expire_at_unix_ms) {
   const std::string retention = absl::StrCat(retention_ms);
   const RequestTemplate begin = {"IDEM.BEGIN", Hole::kKey, "FP", Hole::kFingerprint};
-  const RequestTemplate complete = {"IDEM.COMPLETE", Hole::kKey, Hole::kToken, Hole::kResponse};
+  const RequestTemplate complete = {"IDEM.COMPLETE", Hole::kKey, Hole::kNumber, Hole::kResponse};
   const RequestTemplate set = {"SET", Hole::kKey, Hole::kOwner, "NX", "EX", kRetentionSeconds};
   const RequestTemplate set_claim = {"SET", Hole::kKey, Hole::kOwner, "NX", "PX", kLeaseMs};
   const RequestTemplate set_response = {"SET", Hole::kKey, Hole::kResponse, "PX", retention};
@@ -160,20 +221,35 @@ std::map<std::string, Operation> MakeOperations(const std::map<std::string, std:
                                      Hole::kFingerprint, Hole::kOwner,         kLeaseMs};
   const RequestTemplate lua_complete = {"EVALSHA",    ShaOf(shas, "complete"), "1",      Hole::kKey,
                                         Hole::kOwner, Hole::kResponse,         retention};
+  const RequestTemplate seen = {"IDEM.SEEN", Hole::kKey, "TTL", retention};
+  const RequestTemplate mseen = {"IDEM.MSEEN", retention, Hole::kKeys};
+  const RequestTemplate lua_mseen = {"EVALSHA", ShaOf(shas, "mseen"), "16", Hole::kKeys, retention};
+  const RequestTemplate seq = {"IDEM.SEQ", Hole::kKey, "1", Hole::kNumber, "TTL", retention};
+  const RequestTemplate lua_seq = {"EVALSHA",  ShaOf(shas, "seq"), "1",
+                                   Hole::kKey, Hole::kNumber,      retention};
   return {
-      {"ping", {true, {{{"PING"}, IsPong}}}},
-      {"set", {true, {{set, IsOk}}}},
-      {"set-pair", {true, {{set_claim, IsOk}, {set_response, IsOk}}}},
-      {"set-until", {true, {{set_until, IsOk}}}},
-      {"overwrite", {false, {{set_response, IsOk}}}},
-      {"get", {false, {{{"GET", Hole::kKey}, IsResponse}}}},
-      {"begin", {true, {{begin, IsClaimed}}}},
-      {"pair", {true, {{begin, IsClaimed}, {complete, IsOk}}}},
-      {"replay", {false, {{begin, IsReplay}}}},
-      {"busy", {false, {{begin, IsBusy}}}},
-      {"lua-begin", {true, {{lua_begin, IsLuaClaimed}}}},
-      {"lua-pair", {true, {{lua_begin, IsLuaClaimed}, {lua_complete, IsOk}}}},
-      {"lua-replay", {false, {{lua_begin, IsLuaReplay}}}},
+      {"ping", {Keys::kFresh, {{{"PING"}, IsPong}}}},
+      {"set", {Keys::kFresh, {{set, IsOk}}}},
+      {"set-pair", {Keys::kFresh, {{set_claim, IsOk}, {set_response, IsOk}}}},
+      {"set-until", {Keys::kFresh, {{set_until, IsOk}}}},
+      {"overwrite", {Keys::kResident, {{set_response, IsOk}}}},
+      {"get", {Keys::kResident, {{{"GET", Hole::kKey}, IsResponse}}}},
+      {"begin", {Keys::kFresh, {{begin, IsClaimed}}}},
+      {"pair", {Keys::kFresh, {{begin, IsClaimed}, {complete, IsOk}}}},
+      {"replay", {Keys::kResident, {{begin, IsReplay}}}},
+      {"busy", {Keys::kResident, {{begin, IsBusy}}}},
+      {"lua-begin", {Keys::kFresh, {{lua_begin, IsLuaClaimed}}}},
+      {"lua-pair", {Keys::kFresh, {{lua_begin, IsLuaClaimed}, {lua_complete, IsOk}}}},
+      {"lua-replay", {Keys::kResident, {{lua_begin, IsLuaReplay}}}},
+      {"set-again", {Keys::kResident, {{set, IsNil}}}},
+      {"seen", {Keys::kFresh, {{seen, IsFirstTime}}}},
+      {"seen-again", {Keys::kResident, {{seen, IsNotFirstTime}}}},
+      {"mseen", {Keys::kFresh, {{mseen, IsFirstTimeOfAll}}}},
+      {"lua-mseen", {Keys::kFresh, {{lua_mseen, IsFirstTimeOfAll}}}},
+      {"seq", {Keys::kOfTheConnection, {{seq, IsNewNumber}}}},
+      {"lua-seq", {Keys::kOfTheConnection, {{lua_seq, IsNewNumber}}}},
+      {"producer", {Keys::kFresh, {{seq, IsNewNumber}}}},
+      {"lua-producer", {Keys::kFresh, {{lua_seq, IsNewNumber}}}},
   };
 }
 

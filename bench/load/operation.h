@@ -1,7 +1,8 @@
 // The operations a load is made of: for each, the requests it sends and what must come back.
 //
-// An operation is one or two rounds on one key. The second is sent when the first is answered; the
-// operation has succeeded when all its answers were the right ones, to the byte.
+// An operation is one or two rounds on one key, or on sixteen that differ in the last digit. The
+// second is sent when the first is answered; the operation has succeeded when all its answers were
+// the right ones, to the byte.
 //
 //   set         SET key owner NX EX: a claim as Redis users write it
 //   set-pair    the same, then SET key response PX: claim and completion
@@ -14,6 +15,13 @@
 //   busy        IDEM.BEGIN of a key that begin has claimed
 //   lua-begin, lua-pair, lua-replay
 //               the same three by the usual idempotency scripts, for a server that has EVALSHA
+//   set-again   set of a key that set has stored: it is refused
+//   seen        IDEM.SEEN of a fresh id
+//   seen-again  IDEM.SEEN of an id that seen has marked
+//   mseen       IDEM.MSEEN of sixteen fresh ids; lua-mseen: SET NX EX of each in a script
+//   seq         IDEM.SEQ of the next number; each connection is a producer; lua-seq: the usual
+//               script, which keeps the highest number
+//   producer    IDEM.SEQ of a fresh producer's first number; lua-producer by that script
 //   ping        PING: the least that any server can do
 #ifndef IDEM_BENCH_LOAD_OPERATION_H_
 #define IDEM_BENCH_LOAD_OPERATION_H_
@@ -39,14 +47,14 @@ struct Exchange {
   const Operation* operation = nullptr;
   Key key{};
   size_t round = 0;
-  int64_t token = 0;
+  int64_t number = 0;  // the token that BEGIN gave; of a producer, counted from 0
   int64_t start_ns = 0;
 };
 
 // A request with holes.
 class RequestTemplate {
  public:
-  enum class Hole { kKey, kFingerprint, kOwner, kResponse, kToken };
+  enum class Hole { kKey, kKeys, kFingerprint, kOwner, kResponse, kNumber };
   using Argument = std::variant<const char*, std::string, Hole>;
 
   RequestTemplate(std::initializer_list<Argument> arguments);
@@ -66,8 +74,14 @@ struct Round {
   bool (*is_right)(const RespReply& reply, const ResponseShape& shape, Exchange* exchange);
 };
 
+enum class Keys : uint8_t {
+  kFresh,
+  kResident,        // one of them, chosen evenly
+  kOfTheConnection  // always the same
+};
+
 struct Operation {
-  bool on_fresh_key;  // or on one of the resident keys, chosen evenly
+  Keys keys;
   std::vector<Round> rounds;
 };
 

@@ -196,6 +196,8 @@ def while_growing(results, key):
 def memory_bars(results):
     groups = {}
     for result in results["memory"]:
+        if not result["response_bytes"]:
+            continue
         both = groups.setdefault(result["title"], [None, None])
         both[result["response_bytes"] != 100] = result["rss"]
     return groups

@@ -62,6 +62,14 @@ REPLAY_GET = {"title": "replay / GET", "idem": "replay", "redis": "get",
               "idem_fill": "pair", "redis_fill": "set-pair", "ceiling_reply": REPLAYED}
 MIXED = {"title": "half claims, half replays / SET NX, GET", "idem": "begin,replay",
          "redis": "set,get", "idem_fill": "pair", "redis_fill": "set-pair"}
+SEEN = {"title": "seen: a fresh id / SET NX EX", "idem": "seen", "redis": "set",
+        "ceiling_reply": ":1\r\n"}
+SEEN_AGAIN = {"title": "seen: a known id / SET NX EX", "idem": "seen-again", "redis": "set-again",
+              "idem_fill": "seen", "redis_fill": "set", "ceiling_reply": ":0\r\n"}
+MSEEN = {"title": "seen: 16 fresh ids a call / in Lua", "idem": "mseen", "redis": "lua-mseen",
+         "ceiling_reply": "*16\r\n" + 16 * ":1\r\n"}
+SEQ = {"title": "seq: the next number / high watermark in Lua", "idem": "seq", "redis": "lua-seq",
+       "ceiling_reply": "*1\r\n$3\r\nNEW\r\n"}
 DURABLE_PAIR = {"title": "BEGIN + COMPLETE / SET NX, SET", "idem": "pair", "redis": "set-pair"}
 
 
@@ -72,11 +80,12 @@ def quick_cases():
     for kind in (PAIR, REPLAY_GET, CLAIM, GET):
         for in_flight in (1, 16):
             yield Case(**kind, in_flight=in_flight)
-    yield Case(**BEGIN_SET, in_flight=16)
+    for kind in (BEGIN_SET, SEEN, SEQ):
+        yield Case(**kind, in_flight=16)
 
 
 def full_cases():
-    for kind in (CLAIM, BEGIN_SET, BEGIN, PAIR, GET, REPLAY_GET, REPLAY):
+    for kind in (CLAIM, BEGIN_SET, BEGIN, PAIR, GET, REPLAY_GET, REPLAY, SEEN, SEEN_AGAIN, MSEEN, SEQ):
         for in_flight in (1, 16, 64):
             yield Case(**kind, in_flight=in_flight)
     yield Case(**MIXED, rate=20_000)

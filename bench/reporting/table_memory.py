@@ -1,4 +1,4 @@
-"""Bytes of an entry: of tables in this process by the growth of its resident set, of servers also
+"""Bytes of an entry of each kind: of tables in this process by the growth of its resident set, of servers also
 by their own account. Keys are UUID texts, which Idem's budget counts as 16 bytes.
 """
 
@@ -83,11 +83,20 @@ def of_memcached(size, keys, core, scratch):
         return {"rss": (server.rss_bytes() - before) / keys, "own": server.stat("bytes") / keys}
 
 
-def of_server(side, size, keys, cores, scratch):
-    """A plain value with a deadline, set once."""
+# (the title of Redis' peer, its operation of load_gen; Idem's; response bytes)
+SERVER_SETUPS = (
+    ("redis-server", "set-until", "idem-server, register", "set-until", 100),
+    ("redis-server", "set-until", "idem-server, register", "set-until", 16),
+    ("redis-server, hash of the Lua scripts", "lua-pair", "idem-server, record", "pair", 100),
+    ("redis-server, SET NX EX", "set", "idem-server, seen id", "seen", 0),
+    ("redis-server, high watermark", "lua-producer", "idem-server, sequence", "producer", 0))
+
+
+def of_server(side, operations, size, keys, cores, scratch):
+    """Entries that one operation each has made."""
     with side.start("off", cores[0], scratch) as server, rival.connect(server) as connection:
         rss, own = server.rss_bytes(), int(connection.info()["used_memory"])
-        rival.run_load(server, cores[1], operations="set-until", connections=50, in_flight=16,
+        rival.run_load(server, cores[1], operations=operations, connections=50, in_flight=16,
                        count=keys, response_bytes=size,
                        expire_at_unix_ms=int(time.time() * 1000) + DAY_MS)
         time.sleep(SETTLE_SECONDS)
@@ -102,10 +111,12 @@ def measure(keys, available, cores, scratch):
         if name in available:
             results.append({"title": title, "response_bytes": size, "own": None,
                             "rss": of_table(name, size, code, keys, scratch)})
-    for side, title in ((rival.Redis, "redis-server"), (rival.Idem, "idem-server, register")):
-        for size in (100, 16):
-            results.append({"title": title, "response_bytes": size,
-                            **of_server(side, size, keys, cores, scratch)})
+    for redis, redis_makes, idem, idem_makes, size in SERVER_SETUPS:
+        peer = of_server(rival.Redis, redis_makes, size, keys, cores, scratch)
+        own = of_server(rival.Idem, idem_makes, size, keys, cores, scratch)
+        for title, entry in ((redis, peer), (idem, own)):
+            results.append({"title": title, "response_bytes": size, "peer_rss": peer["rss"],
+                            **entry})
     for size in (100, 16):
         with contextlib.suppress(FileNotFoundError):
             results.append({"title": "memcached", "response_bytes": size,
@@ -120,10 +131,11 @@ def redis_bytes(results, size):
 
 def row(results, result):
     size = result["response_bytes"]
+    peer_rss = result.get("peer_rss") or redis_bytes(results, size)
     return [result["title"], size, f"{result['rss']:.0f}",
             f"{result['own']:.0f}" if result["own"] else "",
             f"{result['rss'] - KEY_BYTES - size:.0f}",
-            f"{result['rss'] / redis_bytes(results, size):.2f}"]
+            f"{result['rss'] / peer_rss:.2f}"]
 
 
 def rows(results):
