@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "log/record.h"
+#include "log/steps.h"
 
 namespace idem::engine {
 namespace {
@@ -19,25 +20,54 @@ bool NamesSegment(const Manifest& manifest, uint64_t number) {
                      [number](const ManifestSegment& segment) { return segment.number == number; });
 }
 
-}  // namespace
-
-std::optional<Change> ChangeOf(const Image& image, Lsn lsn) {
-  if (image.kind != Kind::kRecord || !image.finished()) return std::nullopt;
-  Change change;
-  change.lsn = lsn;
+void TellFinish(const Image& image, Change& change) {
   change.what = image.state == State::kCompleted ? Change::What::kCompleted : Change::What::kFailed;
-  change.key = image.key;
-  change.token = image.token;
-  change.attempt = image.attempt;
   change.code = image.code;
   change.response_omitted = image.value_omitted;
   change.response_bytes = image.value_omitted ? image.omitted_bytes : image.value.size();
   change.response = image.value;
+}
+
+void TellStep(const Image& image, Change& change) {
+  Step last;
+  StepReader steps(image.value);
+  while (steps.Next(last)) {
+  }
+  change.what = Change::What::kStep;
+  change.step = last.name;
+  change.response_bytes = last.data.size();
+  change.response = last.data;
+}
+
+void TellSequence(const Sequence& sequence, Change& change) {
+  change.what = Change::What::kSequence;
+  change.epoch = sequence.epoch;
+  change.expected = sequence.next;
+  change.ahead = sequence.ahead;
+}
+
+}  // namespace
+
+std::optional<Change> ChangeOf(const Image& image, Lsn lsn, const ChangesOptions& which) {
+  Change change;
+  change.lsn = lsn;
+  change.key = image.key;
+  change.token = image.token;
+  change.attempt = image.attempt;
+  if (image.kind == Kind::kRecord && image.finished()) {
+    TellFinish(image, change);
+  } else if (which.steps && image.step_made) {
+    TellStep(image, change);
+  } else if (which.sequences && image.kind == Kind::kSequence) {
+    TellSequence(image.sequence, change);
+  } else {
+    return std::nullopt;
+  }
   return change;
 }
 
 struct ChangeReader::Reading {
-  const size_t count;
+  const ChangesOptions& which;
   const WrittenLog written;
   const Lsn after;
   Manifest manifest = {};
@@ -56,14 +86,15 @@ struct ChangeReader::Reading {
     return of.number == written.segment ? written.offset : 0;
   }
   bool full() const {
-    return page.changes.size() >= count || bytes_read >= kPageBytes || bytes_told >= kPageBytes;
+    return page.changes.size() >= which.count || bytes_read >= kPageBytes ||
+           bytes_told >= kPageBytes;
   }
   absl::Status Damaged() const {
     return DamageAt(reader->path(), reader->next_offset(),
                     "no valid batch, though the log was synced beyond it");
   }
   void Tell(Change change) {
-    bytes_told += change.key.size() + change.response.size();
+    bytes_told += change.key.size() + change.response.size() + change.step.size();
     page.changes.push_back(std::move(change));
   }
   // The records of a batch, until the page is full.
@@ -80,16 +111,16 @@ absl::Status ChangeReader::Reading::TellAll(const RecordBlock& block) {
       const absl::string_view why = length.status().message();
       return DamageAt(*block.path, OffsetOf(block, found.record.data()), {why.data(), why.size()});
     }
-    if (std::optional<Change> change = ChangeOf(image, found.lsn)) Tell(*std::move(change));
+    if (std::optional<Change> change = ChangeOf(image, found.lsn, which)) Tell(*std::move(change));
     page.next = found.lsn;
   }
   return records.status();
 }
 
-absl::StatusOr<ChangesAnswer> ChangeReader::Read(Lsn after, size_t count,
+absl::StatusOr<ChangesAnswer> ChangeReader::Read(Lsn after, const ChangesOptions& which,
                                                  const WrittenLog& written) {
   for (int attempt = 1;; ++attempt) {
-    Reading reading{.count = count, .written = written, .after = after};
+    Reading reading{.which = which, .written = written, .after = after};
     reading.page.next = after;
     reading.page.synced = written.synced;
     reading.manifest = manifest_.Get();

@@ -1,8 +1,8 @@
-// Reads what was finished out of the log's files, beside the writer, for the change stream.
+// Reads changes out of the log's files, beside the writer, for the change stream.
 //
 //   ReadChanges(after) ──► where a reader stood that was told `after`? ─┬─► go on there
 //                                                                       └─► find it in a segment
-//       segment ──► batches up to `synced` ──► finished records ──► ChangePage
+//       segment ──► batches up to `synced` ──► what ChangeOf says ──► ChangePage
 //
 // It takes no lock of the writer: each call opens the files anew, up to where they are known to be
 // written, and a file that is removed meanwhile is read on. One call reads about 1 MiB of the log,
@@ -39,8 +39,9 @@ struct WrittenLog {
   Lsn synced = 0;
 };
 
-// The change that a record in the log is, if it is one: the one place that knows.
-std::optional<idem::Change> ChangeOf(const Image& image, Lsn lsn);
+// The change that a record in the log is, if it is one that was asked for: the one place that
+// knows.
+std::optional<idem::Change> ChangeOf(const Image& image, Lsn lsn, const ChangesOptions& which);
 
 class ChangeReader {
  public:
@@ -48,9 +49,9 @@ class ChangeReader {
   ChangeReader(const Options& options, const ManifestFile* manifest)
       : options_(options), manifest_(*manifest) {}
 
-  // As Store::ReadChanges, without a cursor. `written` was taken before the call.
-  absl::StatusOr<ChangesAnswer> Read(Lsn after, size_t count, const WrittenLog& written)
-      IDEM_EXCLUDES(mutex_);
+  // As Log::ReadChanges. `written` was taken before the call.
+  absl::StatusOr<ChangesAnswer> Read(Lsn after, const ChangesOptions& which,
+                                     const WrittenLog& written) IDEM_EXCLUDES(mutex_);
 
  private:
   // The next record to be read is the one behind `after`.

@@ -60,6 +60,8 @@ struct Image {
   int64_t retention_ms = 0;  // in progress: as named by BEGIN
   uint64_t omitted_bytes = 0;
   uint64_t omitted_checksum = 0;
+  // The last of its steps was made by this very change: of a log's record, never of an entry.
+  bool step_made = false;
 
   Sequence sequence;  // of a sequence
 

@@ -82,9 +82,9 @@ class Log {
 
   // --- The change stream
 
-  // As Store::ReadChanges, without a cursor; `after` is not above synced(). Blocks on reading
-  // files.
-  virtual absl::StatusOr<ChangesAnswer> ReadChanges(Lsn after, size_t count) = 0;
+  // As Store::ReadChanges, whose cursor is not looked at; `after` is not above synced(). Blocks on
+  // reading files.
+  virtual absl::StatusOr<ChangesAnswer> ReadChanges(Lsn after, const ChangesOptions& which) = 0;
   // Asked before anything is dropped. Set once, before the first snapshot.
   virtual void SetPin(LogPinSource pin) = 0;
 

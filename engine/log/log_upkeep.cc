@@ -123,14 +123,14 @@ absl::Status LogWriter::MakeSpare() {
 
 // --- the change stream
 
-absl::StatusOr<ChangesAnswer> LogWriter::ReadChanges(Lsn after, size_t count) {
+absl::StatusOr<ChangesAnswer> LogWriter::ReadChanges(Lsn after, const ChangesOptions& which) {
   WrittenLog written;
   {
     MutexLock lock(mutex_);
     written = {published_.segment, published_.end.offset,
                IDEM_BUG(unsynced_changes_told) ? published_.written : published_.synced};
   }
-  return changes_.Read(after, count, written);
+  return changes_.Read(after, which, written);
 }
 
 // --- snapshots

@@ -59,7 +59,8 @@ class LogWriter final : public Log {
   absl::Status status() const override IDEM_EXCLUDES(mutex_);
   void SetListener(std::function<void()> listener) override IDEM_EXCLUDES(mutex_);
   absl::StatusOr<TokenRange> RaiseEpoch() override;
-  absl::StatusOr<ChangesAnswer> ReadChanges(Lsn after, size_t count) override IDEM_EXCLUDES(mutex_);
+  absl::StatusOr<ChangesAnswer> ReadChanges(Lsn after, const ChangesOptions& which) override
+      IDEM_EXCLUDES(mutex_);
   void SetPin(LogPinSource pin) override { shelf_.SetPin(std::move(pin)); }
   absl::StatusOr<std::unique_ptr<SnapshotWriter>> StartSnapshot() override IDEM_EXCLUDES(mutex_);
   absl::Status PublishSnapshot(SnapshotWriter& snapshot) override;

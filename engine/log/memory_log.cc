@@ -35,7 +35,7 @@ class MemoryLog final : public Log {
     return absl::ResourceExhaustedError("a store in memory has all its tokens from the start");
   }
 
-  absl::StatusOr<ChangesAnswer> ReadChanges(Lsn, size_t) override {
+  absl::StatusOr<ChangesAnswer> ReadChanges(Lsn, const ChangesOptions&) override {
     return absl::FailedPreconditionError("a store in memory mode has no log: no changes to read");
   }
   void SetPin(LogPinSource) override {}

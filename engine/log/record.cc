@@ -26,16 +26,11 @@ enum Field : uint16_t {
   kOmitted = 1 << 10,         // 8 bytes of the value that was not kept, 8 checksum of it
   kValue = 1 << 11,           // the rest
   kSequence = 1 << 12,        // epoch 4, next 8, ahead 8
-  // 1 << 13 .. 1 << 15: unknown, refused.
+  kStepMade = 1 << 13,        // no bytes
+  // 1 << 14 .. 1 << 15: unknown, refused.
 };
 
-enum class RecordKind : uint8_t {
-  kRemoval = 1,
-  kRecord = 2,
-  kRegister = 3,
-  kSeen = 4,
-  kSequence = 5
-};
+enum class RecordKind : uint8_t { kRemoval = 1, kRecord, kRegister, kSeen, kSequence };
 
 constexpr Token kTokenMax = (Token{1} << 53) - 1;
 constexpr uint64_t kTimeLimit = uint64_t{1} << 47;
@@ -56,7 +51,7 @@ Shape ShapeOf(RecordKind kind, State state) {
   if (kind == RecordKind::kSequence) return {kDeadline | kSequence, kSequence};
   switch (state) {
     case State::kInProgress:
-      return {kOfEveryRecord | kOwner | kHold | kUntil | kRetention | kValue, kAttempt};
+      return {kOfEveryRecord | kOwner | kHold | kUntil | kRetention | kValue | kStepMade, kAttempt};
     case State::kFailedRetry:
       return {kOfEveryRecord | kUntil | kRetention | kValue, kAttempt};
     default:
@@ -67,6 +62,7 @@ Shape ShapeOf(RecordKind kind, State state) {
 bool Fits(uint16_t fields, Shape shape) {
   if ((fields & ~shape.allowed) != 0 || (fields & shape.required) != shape.required) return false;
   if ((fields & kBodyFingerprint) != 0 && (fields & kFingerprint) == 0) return false;
+  if ((fields & kStepMade) != 0 && (fields & kValue) == 0) return false;
   return (fields & kOmitted) == 0 || (fields & kValue) == 0;
 }
 
@@ -114,7 +110,7 @@ uint16_t FieldsOf(const Image& image) {
                      If(image.retention_ms != 0, kRetention) | If(image.attempt != 0, kAttempt) |
                      If(image.code != 0, kCode) | If(image.value_omitted, kOmitted) |
                      If(!image.value.empty(), kValue) |
-                     If(image.kind == Kind::kSequence, kSequence);
+                     If(image.kind == Kind::kSequence, kSequence) | If(image.step_made, kStepMade);
   return static_cast<uint16_t>(fields);
 }
 
@@ -232,6 +228,7 @@ void ReadFields(uint16_t fields, FieldReader& from, Image& image) {
     if (!digest.empty()) std::memcpy(image.owner.data(), digest.data(), digest.size());
   }
   image.hold = (fields & kHold) != 0;
+  image.step_made = (fields & kStepMade) != 0;
   if (fields & kSince) image.since_ms = from.ReadTime();
   if (fields & kUntil) image.until_ms = from.ReadTime();
   if (fields & kRetention) image.retention_ms = from.ReadTime();

@@ -57,7 +57,7 @@ absl::StatusOr<ChangesAnswer> Core::ReadChanges(Lsn after, const ChangesOptions&
     after = *stands;
     if (after > synced) return Ahead(after, synced);
   }
-  return log_->ReadChanges(after, options.count);
+  return log_->ReadChanges(after, options);
 }
 
 // Forward only, so a call that is made again does no harm. Returns where it stands.

@@ -29,6 +29,7 @@ Change MakeStep(const Image& entry, const Request& request, const Moment& moment
     return Exceeds("the steps of the claim would be larger than max_step_bytes in all", reply);
   }
   next = entry;
+  next.step_made = true;
   return Change::kInstallSteps;
 }
 

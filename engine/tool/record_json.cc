@@ -137,6 +137,7 @@ std::string RecordJson(const Image& image, const RecordPlace& place, bool with_v
   }
   if (image.kind == Kind::kRecord && !image.finished()) {
     if (!image.value.empty()) line.Steps(image.value, with_value);
+    if (image.step_made) line.True("step_made");
     line.Number("value_bytes", 0);
     if (with_value) line.Text("value", "");
     return line.Finish();

@@ -1,10 +1,11 @@
 // The change stream: what was finished, in the order of the log, to be published elsewhere: an
 // outbox that Complete itself writes. What Store::ReadChanges takes and tells.
 //
-// Changes are records that were completed or failed finally; plain values are none. A reader goes
-// on with a page's `next`, after a crash with one that it had kept: each change is told at least
-// once, and always under the same LSN. Nothing is told before it is proved on disk. Reading takes
-// no lock that a writer waits for.
+// Changes are records that were completed or failed finally; and, for who asks for them, the steps
+// of claims and the new numbers of sequences. Plain values are none. A reader goes on with a page's
+// `next`, after a crash with one that it had kept: each change is told at least once, and always
+// under the same LSN. Nothing is told before it is proved on disk. Reading takes no lock that a
+// writer waits for.
 //
 // With a cursor `after` says: its reader has handled everything up to there. The cursor is moved
 // (made, if there is none; only forward), durably, and what is behind it stays in the log, up to
@@ -30,17 +31,29 @@ namespace idem {
 struct Change {
   enum class What : uint8_t {
     kCompleted,
-    kFailed,  // finally
+    kFailed,    // finally
+    kStep,      // a claim in progress made this step
+    kSequence,  // a producer went on to here
   };
   Lsn lsn = 0;
   What what = What::kCompleted;
-  std::string key = {};
-  Token token = 0;  // of the claim that was finished
+  std::string key = {};  // of a sequence, the producer
+
+  // --- of records
+  Token token = 0;  // of the claim
   uint32_t attempt = 0;
   uint16_t code = 0;
   bool response_omitted = false;  // it was larger than the store keeps; only its size is known
   uint64_t response_bytes = 0;
-  std::string response = {};
+  std::string response = {};  // of a step, its data
+  std::string step = {};      // its name
+
+  // --- of sequences: where the producer stands. All numbers below `expected` have come, and
+  // expected + 1 + i has if bit i of `ahead` is set; so without a window the new one is expected -
+  // 1
+  uint32_t epoch = 0;
+  uint64_t expected = 0;
+  uint64_t ahead = 0;
 };
 
 struct ChangePage {
@@ -65,6 +78,9 @@ struct ChangesOptions {
   size_t count = 100;
   // Empty: none. Else up to 256 bytes that name a durable cursor.
   std::string_view cursor = {};
+  // Whether to tell these too. Apart from it all is the same: LSNs, cursors, `next`.
+  bool steps = false;
+  bool sequences = false;
 };
 
 }  // namespace idem

@@ -1,5 +1,6 @@
 // IDEM.CHANGES: the change stream, as an outbox to be published elsewhere.
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <string>
 #include <utility>
@@ -38,6 +39,10 @@ Asked ReadArguments(const Call& call, std::string* error) {
       asked.options.count = static_cast<size_t>(options.Integer(1, kMaxCount));
     } else if (options.Is("BLOCK")) {
       asked.block_ms = options.Integer(0, kMaxBlockMs);
+    } else if (options.Is("STEPS")) {
+      asked.options.steps = true;
+    } else if (options.Is("SEQS")) {
+      asked.options.sequences = true;
     } else if (options.Is("CURSOR")) {
       asked.options.cursor = options.Value();
       if (asked.options.cursor.empty()) options.Unknown();
@@ -54,17 +59,33 @@ std::string_view WhatName(Change::What what) {
       return "completed";
     case Change::What::kFailed:
       return "failed_final";
+    case Change::What::kStep:
+      return "step";
+    case Change::What::kSequence:
+      return "seq";
   }
   return "";
 }
 
 void Number(uint64_t number, RespWriter& out) { out.Integer(static_cast<int64_t>(number)); }
 
+void TellSequence(const Change& change, RespWriter& out) {
+  Number(change.epoch, out);
+  Number(change.expected, out);
+  out.Array(static_cast<size_t>(std::popcount(change.ahead)));
+  for (uint64_t ahead = change.ahead; ahead != 0; ahead &= ahead - 1) {
+    Number(change.expected + 1 + static_cast<uint64_t>(std::countr_zero(ahead)), out);
+  }
+}
+
 void TellChange(const Change& change, RespWriter& out) {
-  out.Array(7);
+  const bool is_step = change.what == Change::What::kStep;
+  const bool is_sequence = change.what == Change::What::kSequence;
+  out.Array(is_sequence ? 6 : is_step ? 8 : 7);
   Number(change.lsn, out);
   out.Bulk(WhatName(change.what));
   out.Bulk(change.key);
+  if (is_sequence) return TellSequence(change, out);
   Number(change.token, out);
   Number(change.code, out);
   if (change.response_omitted) {
@@ -73,6 +94,7 @@ void TellChange(const Change& change, RespWriter& out) {
     out.Bulk(change.response);
   }
   Number(change.attempt, out);
+  if (is_step) out.Bulk(change.step);
 }
 
 void TellPage(const ChangePage& page, RespWriter& out) {
@@ -106,7 +128,7 @@ bool WaitsOn(const Asked& asked, const ChangePage& page, const Reply& cursor, Ca
   return call.blocked;
 }
 
-// IDEM.CHANGES lsn [COUNT n] [BLOCK ms] [CURSOR name]
+// IDEM.CHANGES lsn [COUNT n] [BLOCK ms] [CURSOR name] [STEPS] [SEQS]
 void RunChanges(Call& call, RespWriter& out) {
   std::string error;
   Asked asked = ReadArguments(call, &error);
@@ -148,7 +170,7 @@ constexpr Command kCommands[] = {
      RunChanges,
      "idem",
      "0.1.0",
-     "lsn [COUNT number] [BLOCK milliseconds] [CURSOR name]",
+     "lsn [COUNT number] [BLOCK milliseconds] [CURSOR name] [STEPS] [SEQS]",
      "Tells what was finished behind a position of the log, in its order"},
 };
 

@@ -131,11 +131,17 @@ Image WithSteps() {
   return image;
 }
 
+Image WithAStepMade() {
+  Image image = WithSteps();
+  image.step_made = true;
+  return image;
+}
+
 std::vector<Image> AllImages() {
-  std::vector<Image> all = {Removal(),       RegisterImage(),     Claim(),
-                            FullClaim(),     Finished(),          Omitted(),
-                            GivenUp(),       SeenImage(),         CappedSeenImage(),
-                            SequenceImage(), FullSequenceImage(), WithSteps()};
+  std::vector<Image> all = {
+      Removal(),           RegisterImage(), Claim(),        FullClaim(),       Finished(),
+      Omitted(),           GivenUp(),       SeenImage(),    CappedSeenImage(), SequenceImage(),
+      FullSequenceImage(), WithSteps(),     WithAStepMade()};
   all.push_back(GivenUp());
   all.back().value = std::string_view("\1\2\0ndd\1\0\0m", 10);
   return all;
@@ -149,6 +155,7 @@ void ExpectEqual(const Image& a, const Image& b) {
   EXPECT_EQ(a.value, b.value);
   EXPECT_EQ(a.state, b.state);
   EXPECT_EQ(a.hold, b.hold);
+  EXPECT_EQ(a.step_made, b.step_made);
   EXPECT_EQ(a.has_owner, b.has_owner);
   EXPECT_EQ(a.value_omitted, b.value_omitted);
   EXPECT_EQ(a.code, b.code);
@@ -254,6 +261,9 @@ TEST(RecordTest, StepsStandWhereAValueDoes) {
             "005c26050000"  // retention
             "02000000"      // attempt
             "0400006d61696c");
+  const std::string made = Encoded(WithAStepMade());
+  EXPECT_EQ(absl::BytesToHexString(made.substr(4, 4)), "0201e129");
+  EXPECT_EQ(made.substr(8), Encoded(WithSteps()).substr(8));
 }
 
 TEST(RecordTest, TakesKeysAndValuesUpToTheirLimits) {
@@ -333,7 +343,9 @@ TEST(RecordTest, RefusesWhatNoVersionWrites) {
       {Claim(), 5, std::string(1, '\0')},                 // state
       {Claim(), 5, "\5"},                                 // state
       {Removal(), 7, "\x80"},                             // unknown field
-      {Removal(), 7, "\x20"},                             // unknown field
+      {Removal(), 7, "\x40"},                             // unknown field
+      {Removal(), 7, "\x20"},                             // a removal makes no step
+      {Claim(), 7, "\x21"},                               // a step was made, and there is none
       {RegisterImage(), 8, std::string(8, '\0')},         // token 0
       {SeenImage(), 8, "\1"},                             // a token
       {SequenceImage(), 8, "\1"},                         // a token

@@ -1,6 +1,7 @@
-// The change stream of a store: what is told, in what order, where a reader can go on, what it is
-// told when it comes too late, and what a cursor keeps for it.
+// The change stream of a store: what is told, in what order, where a reader can go on, and what it
+// is told when it comes too late.
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -10,96 +11,13 @@
 
 #include "gtest/gtest.h"
 #include "tests/support/requests.h"
-#include "tests/support/test_store.h"
+#include "tests/support/store_with_changes.h"
 
 namespace idem {
 namespace {
 
 using engine::Ask;
-
-class StoreChangesTest : public StoreTest {
- protected:
-  StoreChangesTest() {
-    options_.durability = Durability::kAlways;
-    options_.directory = "/store";
-    options_.file_system = &files_;
-    options_.stripes = 4;
-    options_.policy.max_response_bytes = 4'000;
-    options_.segment_bytes = options_.backlog_bytes = 64 << 10;
-    options_.max_pinned_log_bytes = 16 << 20;
-    Open();
-  }
-
-  void Finish(const std::string& key, std::string_view response) {
-    ASSERT_TRUE(BeginClaim(key).Complete(response).ok());
-    store_->Step(Store::StepKind::kPrepareSegment);
-  }
-  // Numbered from `first` on.
-  void FinishMany(int first, int count, size_t response_bytes = 1) {
-    for (int i = first; i < first + count; ++i) {
-      Finish("order" + std::to_string(i), std::string(response_bytes, 'r'));
-    }
-  }
-  void Put(std::string_view key, std::string_view value) {
-    Request put = Ask(Op::kPut, key);
-    put.value = value;
-    EXPECT_EQ(Execute(put).outcome, Outcome::kOk);
-    EXPECT_TRUE(store_->Step(Store::StepKind::kCommit));
-    store_->Step(Store::StepKind::kPrepareSegment);
-  }
-  void Remove(std::string_view key) {
-    EXPECT_EQ(Execute(Ask(Op::kRemove, key)).outcome, Outcome::kOk);
-    EXPECT_TRUE(store_->Step(Store::StepKind::kCommit));
-  }
-  // Twice, so that the log behind the first one goes.
-  void TakeSnapshots() {
-    for (int i = 0; i < 2; ++i) {
-      Put("plain", std::to_string(i));
-      ASSERT_TRUE(store_->Snapshot().ok());
-    }
-    Step();
-  }
-  void Step() {
-    while (store_->Step(Store::StepKind::kSnapshot)) {
-    }
-  }
-
-  ChangePage Read(Lsn after, const ChangesOptions& options = {}) {
-    absl::StatusOr<ChangesAnswer> answer = store_->ReadChanges(after, options);
-    EXPECT_TRUE(answer.ok()) << answer.status();
-    if (!answer.ok()) return {};
-    EXPECT_TRUE(std::holds_alternative<ChangePage>(*answer)) << "truncated";
-    return std::holds_alternative<ChangePage>(*answer) ? std::get<ChangePage>(*std::move(answer))
-                                                       : ChangePage{};
-  }
-  std::vector<Change> ReadAll(Lsn after, const ChangesOptions& options = {}) {
-    std::vector<Change> all;
-    while (true) {
-      ChangePage page = Read(after, options);
-      for (Change& change : page.changes) all.push_back(std::move(change));
-      if (page.next == page.synced || page.next <= after) {
-        EXPECT_EQ(page.next, store_->synced());
-        return all;
-      }
-      after = page.next;
-    }
-  }
-  // 0: nothing is missing.
-  Lsn TruncatedUpto(Lsn after, const ChangesOptions& options = {}) {
-    const absl::StatusOr<ChangesAnswer> answer = store_->ReadChanges(after, options);
-    EXPECT_TRUE(answer.ok()) << answer.status();
-    if (!answer.ok()) return 0;
-    const Truncated* const truncated = std::get_if<Truncated>(&*answer);
-    return truncated == nullptr ? 0 : truncated->upto;
-  }
-  LogStats log() { return store_->GetStats().log; }
-};
-
-std::vector<std::string> KeysOf(const std::vector<Change>& changes) {
-  std::vector<std::string> keys;
-  for (const Change& change : changes) keys.push_back(change.key);
-  return keys;
-}
+using StoreChangesTest = StoreWithChanges;
 
 TEST_F(StoreChangesTest, TellsWhatWasFinishedInTheOrderOfTheLog) {
   Claim first = BeginClaim("first");
@@ -127,6 +45,64 @@ TEST_F(StoreChangesTest, TellsWhatWasFinishedInTheOrderOfTheLog) {
   EXPECT_EQ(changes[2].response, "");
   EXPECT_LT(changes[0].lsn, changes[1].lsn);
   EXPECT_LT(changes[1].lsn, changes[2].lsn);
+}
+
+// The steps of a claim are told each once, whatever else happens to its record.
+TEST_F(StoreChangesTest, TellsStepsToWhoAsks) {
+  Claim claim = BeginClaim("order");
+  ASSERT_TRUE(claim.Step("charge", "ch_1").ok());
+  ASSERT_TRUE(claim.Step("charge", "ch_1").ok());  // its answer was lost
+  ASSERT_TRUE(claim.Extend(60'000).ok());
+  ASSERT_TRUE(claim.FailRetry().ok());
+  Claim again = BeginClaim("order");
+  ASSERT_TRUE(again.Step("mail", "").ok());
+  ASSERT_TRUE(store_->ForgetBody("order", /*force=*/true).ok());
+  ASSERT_TRUE(again.Complete("done").ok());
+
+  EXPECT_EQ(KeysOf(ReadAll(0)), std::vector<std::string>{"order"});
+  EXPECT_EQ(ReadAll(0, {.sequences = true}).size(), 1u);
+  const std::vector<Change> changes = ReadAll(0, {.steps = true});
+  ASSERT_EQ(changes.size(), 3u);
+  EXPECT_EQ(changes[0].what, Change::What::kStep);
+  EXPECT_EQ(changes[0].key, "order");
+  EXPECT_EQ(changes[0].step, "charge");
+  EXPECT_EQ(changes[0].response, "ch_1");
+  EXPECT_EQ(changes[0].response_bytes, 4u);
+  EXPECT_EQ(changes[0].token, claim.token());
+  EXPECT_EQ(changes[0].attempt, 1u);
+  EXPECT_EQ(changes[1].step, "mail");
+  EXPECT_EQ(changes[1].response, "");
+  EXPECT_EQ(changes[1].token, again.token());
+  EXPECT_EQ(changes[1].attempt, 2u);
+  EXPECT_EQ(changes[2].what, Change::What::kCompleted);
+  EXPECT_EQ(changes[2].step, "");
+  EXPECT_EQ(changes[2].lsn, ReadAll(0).front().lsn);
+  // As they were, after a crash and behind each of them.
+  TakeSnapshots();
+  Open();
+  EXPECT_EQ(ReadAll(changes[0].lsn, {.steps = true}).front().lsn, changes[1].lsn);
+  EXPECT_EQ(Read(changes[0].lsn, {.count = 1, .steps = true}).changes.front().step, "mail");
+}
+
+TEST_F(StoreChangesTest, TellsSequencesToWhoAsks) {
+  const SeqOptions window{.window = 8};
+  for (const uint64_t seq : {0, 1, 3, 6, 1, 99, 2}) {  // 1 is a duplicate, 99 a gap
+    EXPECT_TRUE(store_->Seq("producer", 7, seq, window).ok());
+  }
+  EXPECT_TRUE(store_->Seq("producer", 8, 0).ok());
+  EXPECT_TRUE(ReadAll(0, {.steps = true}).empty());
+  const std::vector<Change> changes = ReadAll(0, {.sequences = true});
+  const std::vector<std::array<uint64_t, 3>> expected = {{7, 1, 0}, {7, 2, 0}, {7, 2, 1},
+                                                         {7, 2, 9}, {7, 4, 2}, {8, 1, 0}};
+  ASSERT_EQ(changes.size(), expected.size());
+  for (size_t i = 0; i < changes.size(); ++i) {
+    EXPECT_EQ(changes[i].what, Change::What::kSequence);
+    EXPECT_EQ(changes[i].key, "producer");
+    EXPECT_EQ((std::array<uint64_t, 3>{changes[i].epoch, changes[i].expected, changes[i].ahead}),
+              expected[i])
+        << i;
+    EXPECT_EQ(changes[i].token, 0u);
+  }
 }
 
 TEST_F(StoreChangesTest, AnEmptyLogHasNone) {
@@ -319,110 +295,6 @@ TEST_F(StoreChangesTest, RefusesWhatCannotBe) {
     EXPECT_TRUE(absl::IsFailedPrecondition(status));
     EXPECT_EQ(status.message(), "a store in memory mode has no log: no changes to read");
   }
-}
-
-// --- cursors
-
-TEST_F(StoreChangesTest, ACursorKeepsWhereItsReaderStands) {
-  FinishMany(0, 10);
-  const ChangePage first = Read(0, {.count = 4, .cursor = "mail"});
-  EXPECT_EQ(KeysOf(first.changes).back(), "order3");
-  // Not handled yet: told again to who has kept nothing.
-  EXPECT_EQ(Read(0, {.count = 4, .cursor = "mail"}).changes.front().key, "order0");
-  EXPECT_EQ(Read(first.next, {.count = 4, .cursor = "mail"}).changes.front().key, "order4");
-  EXPECT_EQ(Read(0, {.cursor = "mail"}).changes.front().key, "order4");
-  EXPECT_EQ(Read(0).changes.front().key, "order0");
-  EXPECT_EQ(Read(0, {.cursor = "other"}).changes.front().key, "order0");
-  files_.Crash();
-  files_.FailCall(1, absl::UnavailableError("dead"), /*keep_failing=*/true);
-  store_.reset();
-  files_.FailCall(0, absl::OkStatus());
-  Open();
-  EXPECT_EQ(Read(0, {.cursor = "mail"}).changes.front().key, "order4");
-}
-
-TEST_F(StoreChangesTest, ACursorPinsTheLog) {
-  for (const bool reopened : {false, true}) {
-    const int first = reopened ? 1000 : 0;
-    FinishMany(first, 75, 700);
-    const Lsn here = store_->synced();
-    Read(here, {.cursor = "mail"});
-    FinishMany(first + 75, 75, 700);
-    if (reopened) Open();
-    TakeSnapshots();
-    FinishMany(first + 150, 1);
-    EXPECT_GT(log().pinned_bytes, 0u);
-    EXPECT_EQ(ReadAll(0, {.cursor = "mail"}).size(), 76u);
-    // Once the reader has handled them they go, without another snapshot.
-    Read(store_->synced(), {.cursor = "mail"});
-    Step();
-    EXPECT_EQ(log().pinned_bytes, 0u);
-    EXPECT_GT(TruncatedUpto(here), here);
-  }
-}
-
-TEST_F(StoreChangesTest, ACursorWhoseValueIsRemovedPinsNothing) {
-  FinishMany(0, 1);
-  Read(0, {.cursor = "mail"});
-  FinishMany(1, 150, 700);
-  TakeSnapshots();
-  EXPECT_EQ(TruncatedUpto(0), 0u);
-  Remove("idem:cursor:mail");
-  Step();
-  EXPECT_GT(TruncatedUpto(0), 0u);
-}
-
-// The move may be lost in a power cut as long as it is not synced.
-TEST_F(StoreChangesTest, AMoveThatIsNotSyncedDropsNothing) {
-  options_.durability = Durability::kInterval;
-  Open();
-  FinishMany(0, 1);
-  Read(0, {.cursor = "mail"});
-  FinishMany(1, 150, 700);
-  TakeSnapshots();
-  ASSERT_GT(log().pinned_bytes, 0u);
-  Read(store_->synced(), {.cursor = "mail"});
-  ASSERT_GT(store_->committed(), store_->synced());
-  Step();
-  EXPECT_EQ(TruncatedUpto(0), 0u);
-  clock_.Advance(options_.sync_interval_ms);
-  EXPECT_TRUE(store_->Step(Store::StepKind::kCommit));
-  Step();
-  EXPECT_GT(TruncatedUpto(0), 0u);
-}
-
-TEST_F(StoreChangesTest, ACursorPinsUpToALimit) {
-  options_.max_pinned_log_bytes = 3 * options_.segment_bytes;
-  Open();
-  FinishMany(0, 1);
-  Read(0, {.cursor = "mail"});
-  for (int i = 0; i < 10; ++i) {
-    FinishMany(1 + i * 100, 100, 700);
-    TakeSnapshots();
-    EXPECT_LE(log().pinned_bytes, options_.max_pinned_log_bytes);
-  }
-  EXPECT_EQ(log().pinned_bytes, options_.max_pinned_log_bytes);
-  const Lsn upto = TruncatedUpto(0, {.cursor = "mail"});
-  ASSERT_GT(upto, 0u);
-  EXPECT_EQ(TruncatedUpto(0, {.cursor = "mail"}), upto);  // until the reader says otherwise
-  EXPECT_FALSE(Read(upto, {.cursor = "mail"}).changes.empty());
-  EXPECT_EQ(TruncatedUpto(0, {.cursor = "mail"}), 0u);
-}
-
-TEST_F(StoreChangesTest, ACursorIsAPlainValue) {
-  FinishMany(0, 2);
-  Read(store_->synced(), {.cursor = "mail"});
-  Request get = Ask(Op::kGet, "idem:cursor:mail");
-  get.want_value = true;
-  const Reply reply = Execute(get);
-  EXPECT_EQ(reply.kind, Kind::kRegister);
-  EXPECT_EQ(reply.ttl_ms, -1);
-  EXPECT_EQ(reply.response.bytes(), "4");
-  Put("idem:cursor:mail", "no number");
-  const absl::Status status = store_->ReadChanges(0, {.cursor = "mail"}).status();
-  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
-  ClaimAndCrash("idem:cursor:record");
-  EXPECT_TRUE(absl::IsFailedPrecondition(store_->ReadChanges(0, {.cursor = "record"}).status()));
 }
 
 }  // namespace

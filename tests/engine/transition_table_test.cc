@@ -112,6 +112,7 @@ Decision ChangesSteps(const Case& c, const std::vector<Step>& steps) {
   const auto packed = std::make_shared<std::string>(PackedSteps(steps));
   Image next = c.entry;
   next.value = *packed;
+  next.step_made = c.request.op == Op::kStep;
   Decision d = Changes(c, Outcome::kOk, Change::kInstallSteps, next);
   d.steps = packed;
   return d;

@@ -64,6 +64,36 @@ TEST_F(ChangesCommandsTest, AResponseThatWasNotKeptIsNull) {
   EXPECT_TRUE(answer.ends_with(":" + token_ + "\r\n:0\r\n$-1\r\n:1\r\n")) << answer;
 }
 
+TEST_F(ChangesCommandsTest, TellsStepsAndSequencesToWhoAsks) {
+  for (const std::string seq : {"0", "1", "4", "3"}) {
+    Client producer(server_);
+    producer.Send({"IDEM.SEQ", "p", "7", seq, "WINDOW", "64"});
+    server_.Commit();
+    producer.Receive();
+  }
+  Client worker(server_);
+  worker.Send({"IDEM.BEGIN", "a"});
+  server_.Commit();
+  const std::string claimed = worker.Receive();
+  const size_t begin = claimed.find(':') + 1;
+  const std::string token = claimed.substr(begin, claimed.find("\r\n", begin) - begin);
+  worker.Send({"IDEM.STEP", "a", token, "charge", "ch_1"});
+  server_.Commit();
+  EXPECT_EQ(worker.Receive(), "+OK\r\n");
+  const auto seq = [](int lsn, int expected, const std::string& ahead) {
+    return "*6\r\n:" + std::to_string(lsn) + "\r\n" + Bulk("seq") + Bulk("p") +
+           ":7\r\n:" + std::to_string(expected) + "\r\n" + ahead;
+  };
+  const std::string seqs = seq(1, 1, "*0\r\n") + seq(2, 2, "*0\r\n") + seq(3, 2, "*1\r\n:4\r\n") +
+                           seq(4, 2, "*2\r\n:3\r\n:4\r\n");
+  const std::string step = "*8\r\n:6\r\n" + Bulk("step") + Bulk("a") + ":" + token + "\r\n:0\r\n" +
+                           Bulk("ch_1") + ":1\r\n" + Bulk("charge");
+  EXPECT_EQ(Ask({"IDEM.CHANGES", "0"}), Page(6, 6, 0));
+  EXPECT_EQ(Ask({"IDEM.CHANGES", "0", "SEQS"}), Page(6, 6, 4) + seqs);
+  EXPECT_EQ(Ask({"IDEM.CHANGES", "0", "STEPS"}), Page(6, 6, 1) + step);
+  EXPECT_EQ(Ask({"IDEM.CHANGES", "0", "STEPS", "COUNT", "9", "SEQS"}), Page(6, 6, 5) + seqs + step);
+}
+
 TEST_F(ChangesCommandsTest, ExplainsItsErrors) {
   ExpectError({"IDEM.CHANGES", "-1"}, "ERR lsn is not an integer or out of range; it takes 0");
   ExpectError({"IDEM.CHANGES", "0", "COUNT", "0"}, "ERR COUNT is not an integer");

@@ -28,7 +28,7 @@ class RecordList final : public Log {
   Lsn synced() const override { return records.size(); }
   absl::Status status() const override { return absl::OkStatus(); }
   void SetListener(std::function<void()>) override {}
-  absl::StatusOr<ChangesAnswer> ReadChanges(Lsn, size_t) override {
+  absl::StatusOr<ChangesAnswer> ReadChanges(Lsn, const ChangesOptions&) override {
     return absl::UnimplementedError("none");
   }
   void SetPin(LogPinSource) override {}
