@@ -101,6 +101,7 @@ enum CommandFlag : uint32_t {
   kNoMulti = 1 << 9,     // refused between MULTI and EXEC
   kNotQueued = 1 << 10,  // executed at once even there; not shown
   kTimed = 1 << 11,      // may take long: its time is always taken; not shown
+  kAudited = 1 << 12,    // the event log tells who did it; not shown
 };
 
 // Positions of keys in the arguments; last -1 is the last argument.

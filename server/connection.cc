@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "server/access.h"
+#include "server/audit.h"
 #include "server/command_table.h"
 #include "server/commands/transaction_commands.h"
 #include "server/error_texts.h"
@@ -289,6 +290,7 @@ void Connection::TellAnswer(const Command& command, const Told& told) {
   CountLookups(told);
   Count(command, summary.failed != nullptr);
   if (summary.failed == nullptr) {
+    if ((command.flags & kAudited) != 0) Audit(told, session_, loop_.server.log);
     command.answer(told, writer_);
   } else {
     const auto index = static_cast<size_t>(summary.failed - told.replies.data());

@@ -46,6 +46,8 @@ void Describe(const Image& entry, const Moment& moment, bool with_value, Reply& 
   if (entry.state == State::kInProgress) {
     reply.lease_ms = std::max<int64_t>(0, LeaseEndMs(entry, moment) - moment.now_ms);
     reply.orphaned = reply.lease_ms == 0;
+  } else if (entry.state == State::kFailedRetry) {
+    reply.retry_after_ms = std::max<int64_t>(0, entry.until_ms - moment.now_ms);
   }
   if (with_value || has_steps) GiveValue(entry, reply);
 }

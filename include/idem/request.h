@@ -144,7 +144,7 @@ struct Reply {
   uint32_t epoch = 0;  // of a sequence
   uint64_t seq = 0;    // .. the lowest number that has not come
   int64_t lease_ms = 0;
-  int64_t retry_after_ms = 0;
+  int64_t retry_after_ms = 0;  // kGet: of a pause after a failure
   int64_t age_ms = 0;
   int64_t ttl_ms = 0;       // -1: no deadline
   int64_t deadline_ms = 0;  // kGet: the same as a moment of Clock::BootMs; 0: none

@@ -157,7 +157,11 @@ void PlanStep(const Call& call, Plan& plan) {
 
 void PlanRelease(const Call& call, Plan& plan) { AskWithToken(Op::kRelease, call, plan); }
 
-void PlanGet(const Call& call, Plan& plan) { AskRecord(Op::kGet, call, plan); }
+void PlanGet(const Call& call, Plan& plan) {
+  Request& request = AskRecord(Op::kGet, call, plan);
+  OptionReader options(call, 2, plan.error());
+  while (options.Next()) options.Is("DATA") ? void(request.want_value = true) : options.Unknown();
+}
 
 void PlanForget(const Call& call, Plan& plan) {
   Request& request = AskRecord(Op::kRemove, call, plan);
@@ -212,13 +216,13 @@ constexpr Command kCommands[] = {
      "key token name [data]", "Makes a checkpoint of which the next attempt is told"},
     {"idem.release", 3, kRecords | kWrite, kFirst, PlanRelease, AnswerOk, nullptr, "idem", "0.1.0",
      "key token", "Gives a claim back of which nothing was done"},
-    {"idem.get", 2, kRecords | kReadOnly, kFirst, PlanGet, AnswerGet, nullptr, "idem", "0.1.0",
-     "key", "Describes the record of a key"},
-    {"idem.forget", -2, kRecords | kWrite, kFirst, PlanForget, AnswerOk, nullptr, "idem", "0.1.0",
-     "key [BODY] [FORCE]",
+    {"idem.get", -2, kRecords | kReadOnly, kFirst, PlanGet, AnswerGet, nullptr, "idem", "0.1.0",
+     "key [DATA]", "Describes the record of a key; with DATA also what it holds"},
+    {"idem.forget", -2, kRecords | kWrite | kAudited, kFirst, PlanForget, AnswerOk, nullptr, "idem",
+     "0.1.0", "key [BODY] [FORCE]",
      "Drops a record, or with BODY its response alone; with FORCE also of a claim not settled"},
-    {"idem.resolve", -3, kRecords | kWrite | kAdmin, kFirst, PlanResolve, AnswerOk, nullptr, "idem",
-     "0.1.0", "key <COMPLETE response | FAIL response | RETRY>",
+    {"idem.resolve", -3, kRecords | kWrite | kAdmin | kAudited, kFirst, PlanResolve, AnswerOk,
+     nullptr, "idem", "0.1.0", "key <COMPLETE response | FAIL response | RETRY>",
      "Settles a claim whose lease is over in its owner's place"},
 };
 

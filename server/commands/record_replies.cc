@@ -37,6 +37,12 @@ bool IsFinished(const Reply& reply) {
   return reply.state == State::kCompleted || reply.state == State::kFailedFinal;
 }
 
+// Null: there is none, or it was not kept.
+void TellResponse(const Reply& reply, RespWriter& out) {
+  if (reply.value_omitted || !IsFinished(reply)) return out.Null();
+  out.Bulk(reply.response.bytes());
+}
+
 void TellClaimed(const Reply& reply, RespWriter& out) {
   out.Array(5);
   out.Bulk("CLAIMED");
@@ -51,11 +57,7 @@ void TellReplay(const Reply& reply, RespWriter& out) {
   out.Bulk("REPLAY");
   out.Bulk(StateName(reply));
   Number(reply.code, out);
-  if (reply.value_omitted) {
-    out.Null();
-  } else {
-    out.Bulk(reply.response.bytes());
-  }
+  TellResponse(reply, out);
   out.Integer(reply.age_ms);
   out.Integer(reply.ttl_ms);
 }
@@ -128,7 +130,8 @@ void AnswerWait(const Told& told, RespWriter& out) {
 void AnswerGet(const Told& told, RespWriter& out) {
   const Reply& reply = told.reply();
   if (reply.outcome == Outcome::kAbsent) return out.NullArray();
-  out.Map(11);
+  const bool with_data = told.request().want_value;
+  out.Map(with_data ? 13 : 12);
   out.Bulk("state");
   out.Bulk(StateName(reply));
   out.Bulk("attempt");
@@ -139,6 +142,8 @@ void AnswerGet(const Told& told, RespWriter& out) {
   out.Integer(reply.age_ms);
   out.Bulk("lease_ms");
   out.Integer(reply.lease_ms);
+  out.Bulk("retry_after_ms");
+  out.Integer(reply.retry_after_ms);
   out.Bulk("ttl_ms");
   out.Integer(reply.ttl_ms);
   out.Bulk("fingerprint");
@@ -146,11 +151,28 @@ void AnswerGet(const Told& told, RespWriter& out) {
   out.Bulk("owner");
   Number(reply.has_owner ? 1 : 0, out);
   out.Bulk("steps");
-  IsFinished(reply) ? out.Array(0) : TellSteps(reply, out);
+  if (IsFinished(reply)) {
+    out.Array(0);
+  } else {
+    with_data ? TellSteps(reply, out) : TellStepSizes(reply, out);
+  }
   out.Bulk("code");
   Number(reply.code, out);
   out.Bulk("response_bytes");
   Number(reply.value_bytes, out);
+  if (!with_data) return;
+  out.Bulk("response");
+  TellResponse(reply, out);
+}
+
+void TellStepSizes(const Reply& reply, RespWriter& out) {
+  const std::vector<Step> steps = UnpackSteps(reply.response.bytes());
+  out.Array(steps.size());
+  for (const Step& step : steps) {
+    out.Array(2);
+    out.Bulk(step.name);
+    Number(step.data.size(), out);
+  }
 }
 
 void AnswerOk(const Told&, RespWriter& out) { out.SimpleString("OK"); }

@@ -13,8 +13,10 @@ namespace idem::server {
 void AnswerBegin(const Told& told, RespWriter& out);
 // The same without CLAIMED; null when there is no record.
 void AnswerWait(const Told& told, RespWriter& out);
-// Field, value, ..; null when there is no record.
+// Field, value, ..; null when there is no record. What the record holds only if it was asked for.
 void AnswerGet(const Told& told, RespWriter& out);
+// The steps of a record that is not finished, as an array of [name, bytes of the data].
+void TellStepSizes(const Reply& reply, RespWriter& out);
 void AnswerOk(const Told& told, RespWriter& out);
 
 // "running", "orphaned", "held", "completed", "failed_final", "failed_retry"

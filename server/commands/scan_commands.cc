@@ -100,46 +100,52 @@ void RunScan(Call& call, RespWriter& out) {
   TellKeys(walk.cursor, keys, out);
 }
 
-struct Stuck {
-  std::string key;
-  std::string_view state;
-  Token token;
-  uint32_t attempt;
-  int64_t age_ms;
+struct StuckFilter {
+  int64_t min_age_ms = 0;
+  bool held = true;
+  bool orphaned = true;  // and not held
+
+  bool Passes(const Reply& about) const {
+    if (about.kind != Kind::kRecord || !about.orphaned || about.age_ms < min_age_ms) return false;
+    return about.held ? held : orphaned;
+  }
 };
 
-void TellStuck(uint64_t cursor, const std::vector<Stuck>& found, RespWriter& out) {
-  out.Array(2);
-  out.Bulk(absl::StrCat(cursor));
-  out.Array(found.size());
-  for (const Stuck& stuck : found) {
-    out.Array(5);
-    out.Bulk(stuck.key);
-    out.Bulk(stuck.state);
-    out.Integer(static_cast<int64_t>(stuck.token));
-    out.Integer(stuck.attempt);
-    out.Integer(stuck.age_ms);
-  }
+// A row of what is told: [key, state, token, attempt, age_ms, ttl_ms, owner, steps].
+void TellOneStuck(const Store::Entry& entry, RespWriter& out) {
+  const Reply& about = *entry.about;
+  out.Array(8);
+  out.Bulk(entry.key);
+  out.Bulk(StateName(about));
+  out.Integer(static_cast<int64_t>(about.token));
+  out.Integer(about.attempt);
+  out.Integer(about.age_ms);
+  out.Integer(about.ttl_ms);
+  out.Integer(about.has_owner ? 1 : 0);
+  TellStepSizes(about, out);
 }
 
-// Stuck claims are rare: walks on, up to a bound, until there is something to tell.
-std::vector<Stuck> FindStuck(Store& store, const Session& session, Walk& walk) {
-  std::vector<Stuck> found;
+// Writes their rows; returns how many. Stuck claims are rare: walks on, up to a bound, until there
+// is something to tell.
+size_t TellStuck(Call& call, const StuckFilter& filter, Walk& walk, RespWriter& rows) {
+  size_t found = 0;
+  Store& store = *call.server.store;
   const auto visit = [&](const Store::Entry& entry) {
-    const Reply& about = *entry.about;
-    if (about.kind != Kind::kRecord || !about.orphaned || !session.Sees(entry.key)) return;
-    found.push_back(
-        {std::string(entry.key), StateName(about), about.token, about.attempt, about.age_ms});
+    if (!filter.Passes(*entry.about) || !call.session.Sees(entry.key)) return;
+    TellOneStuck(entry, rows);
+    ++found;
   };
-  for (size_t i = 0; i < kScansPerCommand && found.empty(); ++i) {
+  for (size_t i = 0; i < kScansPerCommand && found == 0; ++i) {
     walk.cursor = store.Scan(walk.cursor, std::min(walk.count, kEntriesPerScan), visit);
     if (walk.cursor == 0) break;
   }
   return found;
 }
 
+// IDEM.STUCK [CURSOR c] [COUNT n] [MINAGE ms] [HELD | ORPHANED]
 void RunStuck(Call& call, RespWriter& out) {
   Walk walk{.cursor = 0, .count = 100};
+  StuckFilter filter;
   std::string error;
   OptionReader options(call, 1, &error);
   while (options.Next()) {
@@ -147,14 +153,25 @@ void RunStuck(Call& call, RespWriter& out) {
       if (!ReadCursor(options.Value(), walk, out)) return;
     } else if (options.Is("COUNT")) {
       walk.count = static_cast<size_t>(options.Integer(1, kMaxInteger));
+    } else if (options.Is("MINAGE")) {
+      filter.min_age_ms = options.Integer(0);
+    } else if (options.Is("HELD") && filter.held) {
+      filter.orphaned = false;
+    } else if (options.Is("ORPHANED") && filter.orphaned) {
+      filter.held = false;
     } else {
       options.Unknown();
     }
   }
   if (!error.empty()) return out.Error(error);
-  const std::vector<Stuck> found = FindStuck(*call.server.store, call.session, walk);
+  OutputBuffer rows;
+  RespWriter rows_writer(&rows, out.version());
+  const size_t found = TellStuck(call, filter, walk, rows_writer);
   call.lsn = call.server.store->GetStats().log.appended;
-  TellStuck(walk.cursor, found, out);
+  out.Array(2);
+  out.Bulk(absl::StrCat(walk.cursor));
+  out.Array(found);
+  out.Encoded(rows.view());
 }
 
 void RunDbSize(Call& call, RespWriter& out) {
@@ -195,7 +212,7 @@ constexpr Command kCommands[] = {
      RunStuck,
      "idem",
      "0.1.0",
-     "[CURSOR cursor] [COUNT count]",
+     "[CURSOR cursor] [COUNT count] [MINAGE milliseconds] [HELD | ORPHANED]",
      "Walks the claims whose lease is over, for IDEM.RESOLVE"},
 };
 

@@ -321,6 +321,8 @@ Decision Described(const Case& c) {
   if (c.entry.state == State::kInProgress) {
     d.reply.lease_ms = std::max<int64_t>(0, LeaseEnd(c) - kNowMs);
     d.reply.orphaned = kNowMs >= LeaseEnd(c);
+  } else if (c.entry.state == State::kFailedRetry) {
+    d.reply.retry_after_ms = std::max<int64_t>(0, c.entry.until_ms - kNowMs);
   }
   const bool shows = c.request.want_value || !c.entry.finished();
   if (shows) d.reply.response.Copy(c.entry.value);

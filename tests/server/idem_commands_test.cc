@@ -1,12 +1,17 @@
 // IDEM.* as a client sees it: every answer, every error, in both protocol versions.
+#include <set>
 #include <string>
 
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/server/both_protocols.h"
 
 namespace idem::server {
 namespace {
 
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::Not;
 using IdemCommands = BothProtocols;
 
 constexpr char kUnknownKey[] =
@@ -64,8 +69,10 @@ TEST_F(IdemCommands, StepsAreToldToTheNextClaim) {
                             "*2\r\n$4\r\nmail\r\n$0\r\n\r\n";
   Expect({"IDEM.BEGIN", "k", "LEASE", "7"},
          "*5\r\n$7\r\nCLAIMED\r\n:" + second + "\r\n:2\r\n:7\r\n" + steps);
+  const std::string sizes = "*2\r\n*2\r\n$6\r\ncharge\r\n:4\r\n*2\r\n$4\r\nmail\r\n:0\r\n";
   for (Client* const client : {&client2_, &client3_}) {
-    EXPECT_NE(client->Ask({"IDEM.GET", "k"}).find("$5\r\nsteps\r\n" + steps), std::string::npos);
+    EXPECT_THAT(client->Ask({"IDEM.GET", "k"}), HasSubstr("$5\r\nsteps\r\n" + sizes));
+    EXPECT_THAT(client->Ask({"IDEM.GET", "k", "DATA"}), HasSubstr("$5\r\nsteps\r\n" + steps));
   }
   ExpectError({"IDEM.STEP", "k", token, "late"}, kFenced);
   ExpectOk({"IDEM.COMPLETE", "k", second, "done"});
@@ -287,16 +294,17 @@ TEST_F(IdemCommands, StuckFindsWhatResolveSettles) {
   const std::string orphan = Claim("orphan", {"LEASE", "10"});
   Advance(20);
   Expect({"idem.stuck", "count", "100", "cursor", "0"},
-         "*2\r\n$1\r\n0\r\n*1\r\n*5\r\n$6\r\norphan\r\n$8\r\norphaned\r\n:" + orphan +
-             "\r\n:1\r\n:20\r\n");
+         "*2\r\n$1\r\n0\r\n*1\r\n*8\r\n$6\r\norphan\r\n$8\r\norphaned\r\n:" + orphan +
+             "\r\n:1\r\n:20\r\n:86399990\r\n:0\r\n*0\r\n");
   ExpectOk({"IDEM.RESOLVE", "orphan", "COMPLETE", "done by hand"});
   ExpectError({"IDEM.COMPLETE", "orphan", orphan, "x"}, kFenced);
-  const std::string held = Claim("held", {"LEASE", "10", "HOLD"});
+  const std::string held = Claim("held", {"LEASE", "10", "HOLD", "OWNER", "me"});
+  ExpectOk({"IDEM.STEP", "held", held, "charge", "secret"});
   ExpectError({"IDEM.RESOLVE", "held", "RETRY"},
               "REFUSED only a claim whose lease is over can be resolved; see IDEM.STUCK");
   Advance(10);
-  Expect({"IDEM.STUCK"},
-         "*2\r\n$1\r\n0\r\n*1\r\n*5\r\n$4\r\nheld\r\n$4\r\nheld\r\n:" + held + "\r\n:1\r\n:10\r\n");
+  Expect({"IDEM.STUCK"}, "*2\r\n$1\r\n0\r\n*1\r\n*8\r\n$4\r\nheld\r\n$4\r\nheld\r\n:" + held +
+                             "\r\n:1\r\n:10\r\n:-1\r\n:1\r\n*1\r\n*2\r\n$6\r\ncharge\r\n:6\r\n");
   ExpectOk({"IDEM.RESOLVE", "held", "retry"});
   Claim("held");
 }
@@ -306,7 +314,10 @@ TEST_F(IdemCommands, StuckAndResolveRefuseWhatTheyDoNotUnderstand) {
               "ERR COUNT is not an integer or out of range; it takes 1 or more");
   ExpectError({"IDEM.STUCK", "CURSOR", "x"}, "ERR invalid cursor");
   ExpectError({"IDEM.STUCK", "5"},
-              "SYNTAX error at '5'; usage: IDEM.STUCK [CURSOR cursor] [COUNT count]");
+              "SYNTAX error at '5'; usage: IDEM.STUCK [CURSOR cursor] [COUNT count] [MINAGE "
+              "milliseconds] [HELD | ORPHANED]");
+  ExpectError({"IDEM.STUCK", "MINAGE", "-1"},
+              "ERR MINAGE is not an integer or out of range; it takes 0 or more");
   const std::string usage =
       "'; usage: IDEM.RESOLVE key <COMPLETE response | FAIL response | RETRY>";
   ExpectError({"IDEM.RESOLVE", "k", "x"}, "SYNTAX error at 'x" + usage);
@@ -315,20 +326,48 @@ TEST_F(IdemCommands, StuckAndResolveRefuseWhatTheyDoNotUnderstand) {
   ExpectError({"IDEM.RESOLVE", "k", "RETRY"}, kUnknownKey);
 }
 
+// The keys of all pages, sorted.
+std::set<std::string> AllStuck(Client& client, const Words& filter = {}) {
+  std::set<std::string> keys;
+  std::string cursor = "0";
+  do {
+    Words words = {"IDEM.STUCK", "CURSOR", cursor, "COUNT", "20"};
+    words.insert(words.end(), filter.begin(), filter.end());
+    const std::string page = client.Ask(words);
+    const size_t begin = page.find("\r\n", 4) + 2;
+    cursor = page.substr(begin, page.find("\r\n", begin) - begin);
+    for (size_t row = page.find("*8\r\n$"); row != page.npos; row = page.find("*8\r\n$", row + 1)) {
+      const size_t key = page.find("\r\n", row + 5) + 2;
+      keys.insert(page.substr(key, page.find("\r\n", key) - key));
+    }
+  } while (cursor != "0");
+  return keys;
+}
+
 TEST_F(IdemCommands, StuckWalksAllPages) {
   for (int i = 0; i < 300; ++i) Claim("k" + std::to_string(i), {"LEASE", "10"});
   Advance(10);
-  std::string cursor = "0";
-  size_t found = 0;
-  do {
-    const std::string page = client2_.Ask({"IDEM.STUCK", "CURSOR", cursor, "COUNT", "20"});
-    const size_t begin = page.find("\r\n", 4) + 2;
-    cursor = page.substr(begin, page.find("\r\n", begin) - begin);
-    for (size_t at = page.find("orphaned"); at != page.npos; at = page.find("orphaned", at + 1)) {
-      ++found;
-    }
-  } while (cursor != "0");
-  EXPECT_EQ(found, 300u);
+  EXPECT_EQ(AllStuck(client2_).size(), 300u);
+}
+
+TEST_F(IdemCommands, StuckTellsThoseThatAreOldEnoughAndOfTheStateThatWasAskedFor) {
+  using Keys = std::set<std::string>;
+  for (const char* age : {"old", "young"}) {
+    Claim(std::string(age) + " orphan", {"LEASE", "10"});
+    Claim(std::string(age) + " held", {"LEASE", "10", "HOLD"});
+    Claim(std::string(age) + " running", {"LEASE", "1000", "HOLD"});
+    Advance(10);
+  }
+  for (Client* const client : {&client2_, &client3_}) {
+    EXPECT_EQ(AllStuck(*client), (Keys{"old held", "old orphan", "young held", "young orphan"}));
+    EXPECT_EQ(AllStuck(*client, {"held"}), (Keys{"old held", "young held"}));
+    EXPECT_EQ(AllStuck(*client, {"ORPHANED"}), (Keys{"old orphan", "young orphan"}));
+    EXPECT_EQ(AllStuck(*client, {"MINAGE", "11"}), (Keys{"old held", "old orphan"}));
+    EXPECT_EQ(AllStuck(*client, {"MINAGE", "20", "HELD"}), (Keys{"old held"}));
+    EXPECT_EQ(AllStuck(*client, {"MINAGE", "21"}), Keys{});
+  }
+  EXPECT_EQ(client2_.Ask({"IDEM.STUCK", "HELD", "ORPHANED"}).substr(0, 27),
+            "-SYNTAX error at 'ORPHANED'");
 }
 
 TEST_F(IdemCommands, GetDescribesARecord) {
@@ -337,12 +376,13 @@ TEST_F(IdemCommands, GetDescribesARecord) {
   Advance(40);
   const std::string body =
       "$5\r\nstate\r\n$7\r\nrunning\r\n$7\r\nattempt\r\n:1\r\n$5\r\ntoken\r\n:" + token +
-      "\r\n$6\r\nage_ms\r\n:40\r\n$8\r\nlease_ms\r\n:60\r\n$6\r\nttl_ms\r\n:1060\r\n$11\r\n"
+      "\r\n$6\r\nage_ms\r\n:40\r\n$8\r\nlease_ms\r\n:60\r\n$14\r\nretry_after_ms\r\n:0\r\n"
+      "$6\r\nttl_ms\r\n:1060\r\n$11\r\n"
       "fingerprint\r\n";
   const std::string rest =
       "$5\r\nowner\r\n:1\r\n$5\r\nsteps\r\n*0\r\n$4\r\ncode\r\n:0\r\n$14\r\nresponse_bytes\r\n:0"
       "\r\n";
-  Expect({"IDEM.GET", "k"}, "*22\r\n" + body + "$-1\r\n" + rest, "%11\r\n" + body + "_\r\n" + rest);
+  Expect({"IDEM.GET", "k"}, "*24\r\n" + body + "$-1\r\n" + rest, "%12\r\n" + body + "_\r\n" + rest);
   ExpectOk({"IDEM.COMPLETE", "k", token, "12345", "CODE", "9"});
   const std::string reply = client2_.Ask({"IDEM.GET", "k"});
   EXPECT_NE(reply.find("completed"), reply.npos) << reply;
@@ -350,6 +390,22 @@ TEST_F(IdemCommands, GetDescribesARecord) {
   Claim("with", {"FP", "abc"});
   const std::string hex = client2_.Ask({"IDEM.GET", "with"});
   EXPECT_NE(hex.find("fingerprint\r\n$32\r\n"), hex.npos) << hex;
+}
+
+TEST_F(IdemCommands, GetTellsWhatARecordHoldsOnDemandAlone) {
+  const std::string token = Claim("k");
+  EXPECT_THAT(client3_.Ask({"IDEM.GET", "k", "DATA"}), EndsWith("$8\r\nresponse\r\n_\r\n"));
+  ExpectOk({"IDEM.COMPLETE", "k", token, "receipt"});
+  EXPECT_THAT(client2_.Ask({"IDEM.GET", "k", "data"}),
+              EndsWith("$8\r\nresponse\r\n" + Bulk("receipt")));
+  EXPECT_THAT(client2_.Ask({"IDEM.GET", "k"}), Not(HasSubstr("receipt")));
+  ExpectOk({"IDEM.FORGET", "k", "BODY"});
+  EXPECT_THAT(client2_.Ask({"IDEM.GET", "k", "DATA"}),
+              EndsWith("$14\r\nresponse_bytes\r\n:7\r\n$8\r\nresponse\r\n$-1\r\n"));
+  ExpectError({"IDEM.GET", "k", "ALL"}, "SYNTAX error at 'ALL'; usage: IDEM.GET key [DATA]");
+  ExpectOk({"IDEM.FAIL", "paused", Claim("paused"), "RETRY", "AFTER", "500"});
+  Advance(200);
+  EXPECT_THAT(client2_.Ask({"IDEM.GET", "paused"}), HasSubstr("$14\r\nretry_after_ms\r\n:300\r\n"));
 }
 
 TEST_F(IdemCommands, RecordsAndPlainKeysDoNotMix) {

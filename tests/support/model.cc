@@ -326,6 +326,8 @@ void Model::Describe(const Entry& entry, bool with_value, Reply& reply) const {
     if (record->state == State::kInProgress) {
       reply.orphaned = now_ms_ >= LeaseEnd(*record);
       reply.lease_ms = reply.orphaned ? 0 : LeaseEnd(*record) - now_ms_;
+    } else if (record->state == State::kFailedRetry) {
+      reply.retry_after_ms = std::max<int64_t>(0, record->until_ms - now_ms_);
     }
     // Those of an unfinished record, whether its value is wanted or not.
     if (!record->steps.empty()) reply.response = ResponseOf(Packed(*record));

@@ -54,10 +54,10 @@ std::string ValueText(const Reply& reply) {
 
 std::string RecordText(const Reply& reply) {
   return absl::StrCat(" token=", reply.token, " attempt=", reply.attempt, " code=", reply.code,
-                      " lease=", reply.lease_ms, " age=", reply.age_ms, " ttl=", reply.ttl_ms,
-                      " fp=", Text(reply.fingerprint), Flag(reply.held, "hold"),
-                      Flag(reply.orphaned, "orphaned"), Flag(reply.has_owner, "owned"),
-                      ValueText(reply));
+                      " lease=", reply.lease_ms, " after=", reply.retry_after_ms,
+                      " age=", reply.age_ms, " ttl=", reply.ttl_ms, " fp=", Text(reply.fingerprint),
+                      Flag(reply.held, "hold"), Flag(reply.orphaned, "orphaned"),
+                      Flag(reply.has_owner, "owned"), ValueText(reply));
 }
 
 std::string RegisterText(const Reply& reply) {
