@@ -48,11 +48,11 @@ std::string UnknownSubcommand(const Command& container, Arguments args) {
 
 CommandTable::CommandTable() {
   for (const auto& family :
-       {IdemCommands(), ChangesCommands(), DedupCommands(), StringCommands(), UpdateCommands(),
-        KeyCommands(), KeyspaceCommands(), ObjectCommands(), ScanCommands(), ScriptCommands(),
-        TransactionCommands(), ConnectionCommands(), ClientCommands(), ServerCommands(),
-        ConfigCommands(), OperatorCommands(), DiagnosticCommands(), SnapshotCommands(),
-        IntrospectionCommands()}) {
+       {IdemCommands(),       WindowedCommands(),   ChangesCommands(),  DedupCommands(),
+        StringCommands(),     UpdateCommands(),     KeyCommands(),      KeyspaceCommands(),
+        ObjectCommands(),     ScanCommands(),       ScriptCommands(),   TransactionCommands(),
+        ConnectionCommands(), ClientCommands(),     ServerCommands(),   ConfigCommands(),
+        OperatorCommands(),   DiagnosticCommands(), SnapshotCommands(), IntrospectionCommands()}) {
     rows_.insert(rows_.end(), family.begin(), family.end());
   }
   for (size_t i = 0; i < rows_.size(); ++i) {

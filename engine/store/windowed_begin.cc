@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "idem/store.h"
@@ -19,10 +20,15 @@ enum Window : size_t { kBefore, kAfter, kOwn, kWindows };  // the order in which
 
 using Keys = std::array<std::string, kWindows>;
 
+// What all its keys begin with.
+std::string BeginOf(const WindowedKey& key) {
+  return key.scope.empty() ? "" : std::string(key.scope) + ":";
+}
+
 Keys KeysOf(const WindowedKey& key) {
   const int64_t window = key.issued_unix_ms / key.window_ms;
-  const auto of = [&key](int64_t number) {
-    return absl::StrCat(absl::Hex(key.request.high, absl::kZeroPad16),
+  const auto of = [&key, begin = BeginOf(key)](int64_t number) {
+    return absl::StrCat(begin, absl::Hex(key.request.high, absl::kZeroPad16),
                         absl::Hex(key.request.low, absl::kZeroPad16), ":", number);
   };
   return {of(window - 1), of(window + 1), of(window)};
@@ -59,33 +65,67 @@ Window Found(std::span<const Reply, kWindows> replies) {
   return kOwn;
 }
 
+// `call` executes requests all or none. The reply is that of the Begin, under `stands`; its LSN
+// covers the looks, too.
+template <typename Call>
+absl::Status BeginWith(const engine::Core& core, const Call& call, const WindowedKey& key,
+                       Request begin, std::string& stands, Reply& reply) {
+  const Policy& policy = core.PolicyOf(BeginOf(key));
+  const int64_t retention_ms = begin.retention_ms.value_or(policy.default_retention_ms);
+  if (const char* why = WhyInvalid(key, retention_ms)) return absl::InvalidArgumentError(why);
+  const Keys keys = KeysOf(key);
+  begin.op = Op::kBegin;
+  begin.fingerprint = key.request;
+  begin.issued_unix_ms = GuardedIssue(key);
+  for (;;) {
+    begin.key = keys[kOwn];
+    begin.condition = Condition::kAlways;
+    const std::array<Request, kWindows> all = {LookAt(keys[kBefore]), LookAt(keys[kAfter]), begin};
+    std::array<Reply, kWindows> replies;
+    absl::Status called = call(all, replies);
+    if (!called.ok()) return called;
+    const Window found = Found(replies);
+    stands = keys[found];
+    if (found == kOwn) {
+      for (const Window look : {kBefore, kAfter}) {
+        replies[kOwn].lsn = std::max(replies[kOwn].lsn, replies[look].lsn);
+      }
+      reply = std::move(replies[kOwn]);
+      return absl::OkStatus();
+    }
+
+    begin.key = stands;
+    begin.condition = Condition::kIfPresent;
+    called = call(std::span<const Request>(&begin, 1), std::span<Reply>(&reply, 1));
+    if (!called.ok() || reply.outcome != Outcome::kNotMet) return called;
+    // Forgotten since: once more.
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<Answer> Store::Begin(const WindowedKey& key, const BeginOptions& options) {
-  const int64_t retention_ms = options.retention_ms.value_or(core_->policy().default_retention_ms);
-  if (const char* why = WhyInvalid(key, retention_ms)) return absl::InvalidArgumentError(why);
-  const Keys keys = KeysOf(key);
-  BeginOptions guarded = options;
-  guarded.issued_unix_ms = GuardedIssue(key);
-  guarded.wait_ms = 0;
-  guarded.nowait = false;
-  for (;;) {
-    const std::array<Request, kWindows> all = {LookAt(keys[kBefore]), LookAt(keys[kAfter]),
-                                               BeginRequest(keys[kOwn], key.request, guarded)};
-    std::array<Reply, kWindows> replies;
-    absl::Status called = core_->CallTogether(all, replies);
-    if (!called.ok()) return called;
-    const Window found = Found(replies);
-    if (found == kOwn) return AnswerOf(keys[kOwn], replies[kOwn]);
+  BeginOptions used = options;
+  used.wait_ms = 0;
+  used.nowait = false;
+  const auto call = [this](std::span<const Request> requests, std::span<Reply> replies) {
+    return core_->CallTogether(requests, replies);
+  };
+  std::string stands;
+  Reply reply;
+  absl::Status called = BeginWith(*core_, call, key, BeginRequest({}, {}, used), stands, reply);
+  if (!called.ok()) return called;
+  return AnswerOf(stands, reply);
+}
 
-    Request begin = BeginRequest(keys[found], key.request, guarded);
-    begin.condition = Condition::kIfPresent;
-    Reply reply;
-    called = core_->Call({&begin, 1}, {&reply, 1});
-    if (!called.ok()) return called;
-    if (reply.outcome != Outcome::kNotMet) return AnswerOf(keys[found], reply);
-    // Forgotten since: once more.
-  }
+absl::Status Store::ExecuteWindowed(const WindowedKey& key, const Request& begin,
+                                    std::string& stands, Reply& reply) {
+  const auto call = [this](std::span<const Request> requests, std::span<Reply> replies) {
+    return Transact(requests, replies, CommitBy::kCaller)
+               ? absl::OkStatus()
+               : absl::CancelledError("the backlog is full");
+  };
+  return BeginWith(*core_, call, key, begin, stands, reply);
 }
 
 }  // namespace idem

@@ -66,8 +66,7 @@ class Store {
   absl::StatusOr<Answer> Begin(std::string_view key, const Fingerprint& fingerprint,
                                const BeginOptions& options = {});
 
-  // Begin for a request without a key of its own (windowed_key.h). The claim's key() is where it
-  // stands. Of the options issued_unix_ms, wait_ms and nowait are not used.
+  // Begin for a request that has no key of its own (windowed_key.h); Claim::key() tells it.
   absl::StatusOr<Answer> Begin(const WindowedKey& key, const BeginOptions& options = {});
 
   // Begin for each of `calls`, in order, into the answer beside it; waits once for all of them, and
@@ -129,8 +128,7 @@ class Store {
   size_t Execute(std::span<const Request> requests, std::span<Reply> replies,
                  CommitBy by = CommitBy::kStore);
   // All or none, atomically, over at most 64 keys: if one outcome is an error, kNotMet, kDuplicate,
-  // kGap or kStaleEpoch, nothing is changed, and the replies tell which. So a seen id beside what
-  // the message does makes it happen once. False: nothing was done, the backlog is full.
+  // kGap or kStaleEpoch, nothing is changed; the replies tell which. False: the backlog is full.
   bool Transact(std::span<const Request> requests, std::span<Reply> replies,
                 CommitBy by = CommitBy::kStore);
   // Has what was executed committed in the background.
@@ -154,6 +152,9 @@ class Store {
                         CommitBy by = CommitBy::kStore);
   // After its return `told` is not running and is not called any more. False: it was called.
   bool ForgetWaiter(WaitId id);
+  // Begin for a WindowedKey; `begin` names the rest, `stands` becomes its key. kCancelled as below.
+  absl::Status ExecuteWindowed(const WindowedKey& key, const Request& begin, std::string& stands,
+                               Reply& reply);
   // Waits for files alone; to be told when committed() >= cursor.lsn, which the caller commits.
   // kCancelled: nothing was done, the backlog is full. kAborted: the cursor's outcome tells why.
   absl::StatusOr<ChangesAnswer> ReadChanges(Lsn after, const ChangesOptions& options,
@@ -175,10 +176,9 @@ class Store {
   Stats GetStats() const;
 
   // --- Snapshots ---------------------------------------------------------------------------------
-  // Writes what the store holds into a snapshot while calls go on, and blocks until it is
-  // published; then drops the log behind the snapshot before. The store does so by itself when the
-  // log has grown. Errors: kFailedPrecondition (memory mode), those of the disk (the old snapshots
-  // and the log are kept: nothing is lost), kDataLoss (the log has failed).
+  // Writes a snapshot of what the store holds while calls go on, blocks until it is published, and
+  // drops the log behind the one before. The store does so by itself as the log grows. Errors:
+  // kFailedPrecondition (memory mode), kDataLoss (the log has failed), the disk's: nothing is lost.
   absl::Status Snapshot();
   absl::Status StartSnapshot();  // only asks for one; GetStats tells what becomes of it
   // One step of background work, for Background::kManual. True: there may be more to do.

@@ -13,6 +13,7 @@
 //   Of two requests that were issued less than window_ms apart one runs, and the other is told what
 //   became of it. Two that were issued two windows or more apart do not know of each other. Between
 //   these it depends on where the windows begin.
+//   Of the options of Begin issued_unix_ms, wait_ms and nowait are not used.
 //   A request so late that what it would find may have been forgotten is TooOld; see BeginOptions.
 //
 // The windows are those of the time of issue, by the wall clocks of whoever issues: two clocks that
@@ -23,6 +24,7 @@
 #define IDEM_WINDOWED_KEY_H_
 
 #include <cstdint>
+#include <string_view>
 
 #include "idem/fingerprint.h"
 
@@ -32,6 +34,8 @@ struct WindowedKey {
   Fingerprint request = {};    // of all that makes two requests one; not kNone
   int64_t issued_unix_ms = 0;  // 1 or more
   int64_t window_ms = 0;       // 1 or more; twice as long is shorter than the retention
+  // Not empty: the key under which a claim stands begins with it, and a colon.
+  std::string_view scope = {};
 };
 
 }  // namespace idem

@@ -21,6 +21,7 @@ inline void TellNothing(Call&, RespWriter& out) { out.Array(0); }
 
 std::span<const Command> IdemCommands();
 std::span<const Command> DedupCommands();
+std::span<const Command> WindowedCommands();
 std::span<const Command> ChangesCommands();
 std::span<const Command> StringCommands();
 std::span<const Command> UpdateCommands();

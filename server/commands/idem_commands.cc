@@ -4,6 +4,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "idem/issue_time.h"
+#include "server/commands/claim_options.h"
 #include "server/commands/families.h"
 #include "server/commands/record_replies.h"
 #include "server/option_reader.h"
@@ -27,24 +28,6 @@ Request& AskWithToken(Op op, const Call& call, Plan& plan) {
   return request;
 }
 
-// BODY is hashed here; FP is a digest that the caller made. One of them at most.
-void SetFingerprint(OptionReader& options, const Call& call, Request& request, Plan& plan) {
-  if (request.fingerprint.kind != Fingerprint::Kind::kNone) return options.Unknown();
-  const bool is_body = options.Is("BODY");
-  const std::string_view bytes = options.Value();
-  if (plan.failed()) return;
-  if (is_body) {
-    request.fingerprint = call.server.store->FingerprintOf({bytes});
-    return;
-  }
-  const absl::StatusOr<Fingerprint> digest = call.server.store->FingerprintOfDigest(bytes);
-  if (!digest.ok())
-    return plan.Fail(
-        "ERR FP takes a digest of 1 to 32 bytes; send a longer "
-        "text as BODY");
-  request.fingerprint = *digest;
-}
-
 // A number, or the time that the key tells.
 void SetIssueTime(OptionReader& options, Request& request, Plan& plan) {
   if (!options.Takes("KEY")) {
@@ -61,18 +44,9 @@ void PlanBegin(const Call& call, Plan& plan) {
   Request& request = AskRecord(Op::kBegin, call, plan);
   OptionReader options(call, 2, plan.error());
   while (options.Next()) {
-    if (options.Is("FP") || options.Is("BODY")) {
-      SetFingerprint(options, call, request, plan);
-    } else if (options.Is("LEASE")) {
-      request.lease_ms = options.Integer();
-    } else if (options.Is("TTL")) {
-      request.retention_ms = options.Integer();
-    } else if (options.Is("OWNER")) {
-      request.owner = options.Value();
-    } else if (options.Is("WAIT")) {
+    if (ReadClaimOption(options, call, request, plan.error())) continue;
+    if (options.Is("WAIT")) {
       request.wait_ms = options.Integer(0);
-    } else if (options.Is("HOLD")) {
-      request.hold = true;
     } else if (options.Is("ISSUED")) {
       SetIssueTime(options, request, plan);
     } else if (options.Is("NOWAIT")) {
@@ -90,7 +64,7 @@ void PlanWait(const Call& call, Plan& plan) {
   OptionReader options(call, 3, plan.error());
   while (options.Next()) {
     if (options.Is("FP") || options.Is("BODY")) {
-      SetFingerprint(options, call, request, plan);
+      SetFingerprint(options, call, request, plan.error());
     } else {
       options.Unknown();
     }

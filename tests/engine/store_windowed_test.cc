@@ -152,6 +152,36 @@ TEST_F(StoreWindowedTest, TooLateToKnowIsTooOld) {
   const Claim claim = Order<Claim>(latest);
 }
 
+TEST_F(StoreWindowedTest, AScopeBeginsItsKeyAndHasItsPolicy) {
+  options_.namespaces = {{.name = "orders", .policy = {.default_retention_ms = kRetentionMs}}};
+  Open();
+  WindowedKey key = Issued(kBorderMs);
+  key.scope = "orders";
+  const auto claim = std::get<Claim>(store_->Begin(key).value());
+  EXPECT_EQ(claim.key().substr(0, 7), "orders:");
+  EXPECT_TRUE(std::holds_alternative<Claim>(store_->Begin(Issued(kBorderMs)).value()));
+  key.window_ms = kRetentionMs / 2;
+  EXPECT_EQ(store_->Begin(key).status().message(), "two windows must be shorter than retention");
+  key.scope = "others";
+  EXPECT_TRUE(store_->Begin(key).ok()) << "the store's default retention is a day";
+}
+
+// For event loops: the same, and told under which key.
+TEST_F(StoreWindowedTest, ExecuteFindsTheSameRecord) {
+  const Claim claim = Order<Claim>(kBorderMs - 1);
+  Request begin;
+  begin.retention_ms = kRetentionMs;
+  std::string stands;
+  Reply reply;
+  ASSERT_TRUE(store_->ExecuteWindowed(Issued(kBorderMs), begin, stands, reply).ok());
+  EXPECT_EQ(reply.outcome, Outcome::kBusy);
+  EXPECT_EQ(stands, claim.key());
+  ASSERT_TRUE(store_->ExecuteWindowed(Issued(kBorderMs + kWindowMs), begin, stands, reply).ok());
+  EXPECT_EQ(reply.outcome, Outcome::kClaimed);
+  EXPECT_NE(stands, claim.key());
+  EXPECT_GT(reply.lsn, store_->committed()) << "it does not wait";
+}
+
 TEST_F(StoreWindowedTest, HoldsOverARestart) {
   Run(kBorderMs - 1, "order 1");
   Open();
