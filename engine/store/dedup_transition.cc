@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/seeded_bug.h"
 #include "store/transition.h"
 
 namespace idem::engine {
@@ -29,7 +30,9 @@ Change Seen(const Image& entry, const Request& request, const Moment& moment, Im
   }
   int64_t deadline_ms = entry.absent() ? moment.now_ms + ttl_ms : entry.deadline_ms;
   if (request.refresh) {
-    deadline_ms = std::max(deadline_ms, std::min(moment.now_ms + ttl_ms, until_ms));
+    const int64_t wanted_ms = moment.now_ms + ttl_ms;
+    const bool capped = !IDEM_BUG(seen_cap_ignored);
+    deadline_ms = std::max(deadline_ms, capped ? std::min(wanted_ms, until_ms) : wanted_ms);
   }
   const bool changes = entry.absent() || deadline_ms != entry.deadline_ms;
   if (changes && moment.disk_full) return Answer(reply, Outcome::kNoSpace);
@@ -73,9 +76,11 @@ Change Seq(const Image& entry, const Request& request, const Moment& moment, Ima
   const Sequence now = begins ? Sequence{.epoch = request.epoch} : known;
   reply.epoch = now.epoch;
   reply.seq = now.next;
-  if (request.epoch < now.epoch) return Answer(reply, Outcome::kStaleEpoch);
+  const bool is_fenced = request.epoch < now.epoch && !IDEM_BUG(older_epoch_taken);
+  if (is_fenced) return Answer(reply, Outcome::kStaleEpoch);
   if (Came(now, request.seq)) return Answer(reply, Outcome::kDuplicate);
-  if (request.seq - now.next > (begins ? 0 : request.window)) return Answer(reply, Outcome::kGap);
+  const bool is_ahead = request.seq - now.next > (begins ? 0 : request.window);
+  if (is_ahead && !IDEM_BUG(gap_taken)) return Answer(reply, Outcome::kGap);
   if (moment.disk_full) return Answer(reply, Outcome::kNoSpace);
   if (const auto refusal = WhyNoNewEntry(moment); refusal && entry.absent()) {
     return Answer(reply, *refusal);

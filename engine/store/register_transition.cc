@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/check.h"
+#include "base/seeded_bug.h"
 #include "store/transition.h"
 
 namespace idem::engine {
@@ -24,7 +25,7 @@ bool Holds(const Image& entry, const Request& request, const Moment& moment) {
     case Condition::kIfValue:
       return !entry.absent() && entry.value == request.expected_value;
     case Condition::kIfVersion:  // version 0 is "not there yet"
-      return entry.token == request.expected_version &&
+      return (entry.token == request.expected_version || IDEM_BUG(cas_version_not_compared)) &&
              HasDeadline(entry, request.expected_deadline_ms, moment);
   }
   IDEM_CHECK(false);

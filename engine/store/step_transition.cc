@@ -1,5 +1,6 @@
 // The part of the state machine that decides about steps, and about what FORGET BODY leaves.
 #include "base/check.h"
+#include "base/seeded_bug.h"
 #include "log/steps.h"
 #include "store/transition.h"
 
@@ -29,7 +30,7 @@ Change MakeStep(const Image& entry, const Request& request, const Moment& moment
     return Exceeds("the steps of the claim would be larger than max_step_bytes in all", reply);
   }
   next = entry;
-  next.step_made = true;
+  next.step_made = !IDEM_BUG(step_not_told);
   return Change::kInstallSteps;
 }
 
