@@ -132,7 +132,8 @@ constexpr Command::Flag kFlags[] = {
 constexpr char kHelp[] = R"(
 Prints the records of the store, one JSON object a line: first those of the newest snapshot, then
 those of the log in their order. A record is everything that is known of its key after a change; the
-one with the highest lsn counts. A damaged directory is printed as far as it can be read.
+one with the highest lsn counts. A claim shows its steps with the bytes of their data; step_made:
+the last of them was made by this change. A damaged directory is printed as far as it can be read.
 
   --values      also the responses and values themselves: they are your users' data
   --from LSN    only records at or above this position

@@ -109,6 +109,38 @@ TEST_F(ToolReadingTest, EveryCommandRefusesWhatIsNoStore) {
 
 // --- dump
 
+TEST_F(ToolReadingTest, DumpTellsStepsSequencesAndSeenIds) {
+  Open();
+  Image claim;
+  claim.kind = Kind::kRecord;
+  claim.state = State::kInProgress;
+  claim.key = "order";
+  claim.token = claim.attempt = 1;
+  claim.value = std::string_view("\6\4\0chargech_1\4\0\0mail", 20);
+  claim.step_made = true;
+  Image seen;
+  seen.kind = Kind::kSeen;
+  seen.key = "event";
+  seen.deadline_ms = 12;
+  seen.until_ms = 34;
+  Image producer;
+  producer.kind = Kind::kSequence;
+  producer.key = "producer";
+  producer.sequence = {.epoch = 2, .next = 7, .ahead = 5};
+  for (const Image& image : {claim, seen, producer}) ASSERT_NE(test_.Append(image), 0u);
+  ASSERT_TRUE(test_.Commit());
+  test_.Kill();
+  const ToolRun run = Run({"dump", "store"});
+  EXPECT_EQ(run.code, kClean) << run.errors;
+  EXPECT_THAT(run.out, HasSubstr("\"steps\":[[\"charge\",4],[\"mail\",0]],\"step_made\":true"));
+  EXPECT_THAT(run.out, HasSubstr("\"kind\":\"seen id\",\"key\":\"event\",\"deadline_ms\":12,"
+                                 "\"until_ms\":34}"));
+  EXPECT_THAT(run.out, HasSubstr("\"key\":\"producer\",\"epoch\":2,\"next\":7,"
+                                 "\"ahead\":\"0000000000000005\"}"));
+  EXPECT_THAT(Run({"dump", "store", "--values"}).out,
+              HasSubstr("\"steps\":[[\"charge\",\"ch_1\"],[\"mail\",\"\"]]"));
+}
+
 TEST_F(ToolReadingTest, DumpPrintsRecordsWithoutTheirValues) {
   MakeLog();
   const ToolRun run = Run({"dump", "store"});
