@@ -45,6 +45,7 @@ class GoldenStore {
     Check(Claim(key("too large to keep"), digest).Complete(std::string(1001, 'r')));
     Check(Claim(key("failed"), body).FailFinal("no such card", {.code = 402}));
     Check(Claim(key("failed for retry"), body).FailRetry(5000));
+    WriteSteps(prefix, body);
     Check(Claim(key("second attempt"), body).FailRetry());
     Check(Claim(key("second attempt"), body).Complete("at last"));
     Check(Claim(key("released"), body).Release());
@@ -67,6 +68,30 @@ class GoldenStore {
       Execute(request, Outcome::kNew);
     }
     clock_.Advance(777);
+  }
+
+  // Just made, renewed, handed on to the next claim, without their data.
+  void WriteSteps(const std::string& prefix, const Fingerprint& body) {
+    const auto key = [&prefix](const char* name) { return prefix + "/" + name; };
+    idem::Claim just_made = Claim(key("steps, just made"), body);
+    Check(just_made.Step("charge", "ch_1001"));
+    Check(just_made.Step("mail", ""));
+    idem::Claim renewed = Claim(key("steps, renewed"), {}, {.owner = "worker 1"});
+    Check(renewed.Step("charge", std::string("\0\xff", 2)));
+    Check(renewed.Extend(60'000));
+    idem::Claim failed = Claim(key("steps, failed for retry"), body);
+    Check(failed.Step("charge", "ch_1002"));
+    Check(failed.FailRetry(5000));
+    idem::Claim first = Claim(key("steps, second attempt"), body);
+    Check(first.Step("charge", "ch_1003"));
+    Check(first.FailRetry());
+    Check(Claim(key("steps, second attempt"), body).Step("mail", std::string(300, 'm')));
+    idem::Claim forgotten = Claim(key("steps, data forgotten"), body);
+    Check(forgotten.Step("charge", "ch_1004"));
+    Check(store_->ForgetBody(key("steps, data forgotten"), /*force=*/true));
+    idem::Claim finished = Claim(key("steps, finished"), body);
+    Check(finished.Step("charge", "ch_1005"));
+    Check(finished.Complete("receipt 1005"));
   }
 
   // Enough to go on into the next segment; most of it is removed again.
