@@ -5,12 +5,15 @@
 //   BM_Get          GET of resident keys
 //   BM_Begin        IDEM.BEGIN of fresh keys
 //   BM_Replay       IDEM.BEGIN of keys that are completed
+//   ../threads:n    so many event loops, each a thread with one connection, on one store: what they
+//                   can do where no client takes a core from them; items are those of all
 //
 // The argument is how many commands arrive in one read. All requests are made before.
 #include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "bench/key_space.h"
@@ -48,24 +51,27 @@ std::string Begin(const Key& key) {
                       Bulk(DigestOf(key)));
 }
 
-// A server of one loop and one client.
+// A server of some loops with one client each.
 class Server {
  public:
-  Server() {
+  explicit Server(size_t loops = 1) {
     options_.store.durability = Durability::kMemory;
     absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(options_.store);
     if (!store.ok()) std::abort();
     store_ = *std::move(store);
     context_ = std::make_unique<ServerContext>(options_, store_.get(), &commands_);
-    loop_ = std::make_unique<LoopContext>(*context_, 0);
-    connection_ = std::make_unique<Connection>(*loop_, "127.0.0.1:50000");
+    for (size_t i = 0; i < loops; ++i) {
+      loops_.push_back(std::make_unique<LoopContext>(*context_, static_cast<int>(i)));
+      connections_.push_back(std::make_unique<Connection>(*loops_[i], "127.0.0.1:50000"));
+    }
   }
 
   // Returns how many bytes were answered.
-  size_t Serve(std::string_view requests) {
-    connection_->Feed(requests);
-    const size_t answered = connection_->Releasable().size();
-    connection_->Sent(answered);
+  size_t Serve(std::string_view requests, size_t loop = 0) {
+    Connection& connection = *connections_[loop];
+    connection.Feed(requests);
+    const size_t answered = connection.Releasable().size();
+    connection.Sent(answered);
     return answered;
   }
 
@@ -96,8 +102,8 @@ class Server {
   std::unique_ptr<Store> store_;
   CommandTable commands_;
   std::unique_ptr<ServerContext> context_;
-  std::unique_ptr<LoopContext> loop_;
-  std::unique_ptr<Connection> connection_;
+  std::vector<std::unique_ptr<LoopContext>> loops_;
+  std::vector<std::unique_ptr<Connection>> connections_;
 };
 
 // So many requests of one size, one behind the other.
@@ -159,10 +165,34 @@ void BM_Replay(benchmark::State& state) {
   Measure(state, Requests(Begin, 1, kResidentKeys), std::move(server), false);
 }
 
+// Each thread asks for requests of its own, once; the first one makes the server before.
+void MeasureLoops(benchmark::State& state, std::string (*request)(const Key&), bool resident) {
+  static std::unique_ptr<Server> server;
+  const auto loop = static_cast<size_t>(state.thread_index());
+  const auto count = static_cast<size_t>(state.range(0));
+  const Requests requests(request, resident ? 1 : 2 + loop, resident ? kResidentKeys : 0);
+  if (loop == 0) {
+    server = std::make_unique<Server>(static_cast<size_t>(state.threads()));
+    if (resident) server->Fill(/*as_records=*/true);
+  }
+  size_t next = 0;
+  for (auto _ : state) {
+    if (server->Serve(requests.Some(next, count), loop) < 5 * count) state.SkipWithError("nothing");
+    next += count;
+  }
+  if (loop == 0) server.reset();
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+
+void BM_BeginLoops(benchmark::State& state) { MeasureLoops(state, Begin, /*resident=*/false); }
+void BM_ReplayLoops(benchmark::State& state) { MeasureLoops(state, Begin, /*resident=*/true); }
+
 BENCHMARK(BM_Set)->Arg(1)->Arg(16)->Arg(64);
 BENCHMARK(BM_Begin)->Arg(1)->Arg(16)->Arg(64);
 BENCHMARK(BM_Get)->Arg(1)->Arg(16)->Arg(64);
 BENCHMARK(BM_Replay)->Arg(1)->Arg(16)->Arg(64);
+BENCHMARK(BM_BeginLoops)->Arg(16)->Iterations(kRequests / 16)->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(BM_ReplayLoops)->Arg(16)->Iterations(kRequests / 16)->ThreadRange(1, 2)->UseRealTime();
 
 }  // namespace
 }  // namespace idem::server

@@ -1,6 +1,7 @@
 // The change stream over power cuts: what a reader was told stays so, and it misses nothing.
 //
-//   life: finish, put, snapshots, steps, reads ──► power cut at any call to the files ──► open ──►
+//   life: step, finish, count, put, snapshots, reads ──► power cut at any call to the files ──►
+//   open ──►
 //   ..
 //
 // Two readers: one keeps its own position, as a database downstream would; the other one keeps
@@ -25,6 +26,11 @@ namespace {
 using engine::Ask;
 
 constexpr std::string_view kCursor = "reader";
+
+std::string TextOf(const Change& change) {
+  return std::to_string(static_cast<int>(change.what)) + " " + change.key + " " + change.step +
+         " " + std::to_string(change.expected) + " " + change.response;
+}
 
 class Lives {
  public:
@@ -55,13 +61,15 @@ class Lives {
  private:
   // An error is the disk's: the life ends.
   void DoOne() {
-    switch (random_() % 10) {
+    switch (random_() % 11) {
       case 0:
       case 1:
       case 2:
         return FinishOne();
       case 3:
         return PutOne();
+      case 10:
+        return CountOne();
       case 4:
         store_->StartSnapshot().IgnoreError();
         break;
@@ -86,7 +94,12 @@ class Lives {
     if (!answer.ok()) return;
     auto* const claim = std::get_if<Claim>(&*answer);
     ASSERT_NE(claim, nullptr);
+    if (random_() % 2 == 0) claim->Step("charge", key).IgnoreError();
     claim->Complete(key + std::string(random_() % 3'000, 'r')).IgnoreError();
+  }
+  void CountOne() {
+    const absl::StatusOr<SeqAnswer> answer = store_->Seq("producer", 0, counted_);
+    if (answer.ok()) counted_ = answer->expected;
   }
   void PutOne() {
     const std::string key = "plain" + std::to_string(random_() % 5);
@@ -97,8 +110,11 @@ class Lives {
     store_->Execute({&put, 1}, {&reply, 1});
   }
 
+  static ChangesOptions Asked(size_t count = 100, std::string_view cursor = {}) {
+    return {.count = count, .cursor = cursor, .steps = true, .sequences = true};
+  }
   void ReadOn() {
-    absl::StatusOr<ChangesAnswer> answer = store_->ReadChanges(next_, {.count = 1 + random_() % 9});
+    absl::StatusOr<ChangesAnswer> answer = store_->ReadChanges(next_, Asked(1 + random_() % 9));
     if (!answer.ok()) return;
     if (const auto* truncated = std::get_if<Truncated>(&*answer)) {
       EXPECT_GT(truncated->upto, next_);
@@ -106,18 +122,18 @@ class Lives {
       return;
     }
     const auto& page = std::get<ChangePage>(*answer);
-    for (const Change& change : page.changes) told_[change.lsn] = change.response;
+    for (const Change& change : page.changes) told_[change.lsn] = TextOf(change);
     next_ = page.next;
   }
   // Says at once that it has handled what it was told.
   void ReadByCursor() {
-    absl::StatusOr<ChangesAnswer> answer = store_->ReadChanges(0, {.cursor = kCursor});
+    absl::StatusOr<ChangesAnswer> answer = store_->ReadChanges(0, Asked(100, kCursor));
     if (!answer.ok()) return;
     const auto* const page = std::get_if<ChangePage>(&*answer);
     ASSERT_NE(page, nullptr) << "the log was not pinned";
-    for (const Change& change : page->changes) told_[change.lsn] = change.response;
+    for (const Change& change : page->changes) told_[change.lsn] = TextOf(change);
     if (random_() % 2 != 0) return;
-    absl::StatusOr<ChangesAnswer> moved = store_->ReadChanges(page->next, {.cursor = kCursor});
+    absl::StatusOr<ChangesAnswer> moved = store_->ReadChanges(page->next, Asked(100, kCursor));
     if (moved.ok()) handled_ = std::max(handled_, page->next);
   }
 
@@ -125,7 +141,7 @@ class Lives {
   std::map<Lsn, std::string> Everything(Lsn& begin) {
     std::map<Lsn, std::string> all;
     for (Lsn after = 0; !testing::Test::HasFailure();) {
-      absl::StatusOr<ChangesAnswer> answer = store_->ReadChanges(after);
+      absl::StatusOr<ChangesAnswer> answer = store_->ReadChanges(after, Asked());
       EXPECT_TRUE(answer.ok()) << answer.status();
       if (!answer.ok()) break;
       if (const auto* truncated = std::get_if<Truncated>(&*answer)) {
@@ -133,7 +149,7 @@ class Lives {
         continue;
       }
       auto& page = std::get<ChangePage>(*answer);
-      for (Change& change : page.changes) all[change.lsn] = std::move(change.response);
+      for (Change& change : page.changes) all[change.lsn] = TextOf(change);
       if (page.next == page.synced) break;
       after = page.next;
     }
@@ -143,17 +159,17 @@ class Lives {
     EXPECT_GE(store_->synced(), next_) << "what was told is lost";
     Lsn begin = 0;
     const std::map<Lsn, std::string> all = Everything(begin);
-    for (const auto& [lsn, response] : told_) {
+    for (const auto& [lsn, text] : told_) {
       if (lsn <= begin) continue;
       ASSERT_TRUE(all.contains(lsn)) << "told, and lost: " << lsn;
-      EXPECT_EQ(all.at(lsn), response) << lsn;
+      EXPECT_EQ(all.at(lsn), text) << lsn;
     }
-    for (const auto& [lsn, response] : all) {
+    for (const auto& [lsn, text] : all) {
       if (lsn <= missed_upto_ || lsn > next_) continue;
       EXPECT_TRUE(told_.contains(lsn)) << "missed: " << lsn;
     }
     // The cursor has what follows it, and, if moves are durable, stands where it was moved to.
-    absl::StatusOr<ChangesAnswer> answer = store_->ReadChanges(0, {.count = 1, .cursor = kCursor});
+    absl::StatusOr<ChangesAnswer> answer = store_->ReadChanges(0, Asked(1, kCursor));
     ASSERT_TRUE(answer.ok()) << answer.status();
     const auto* const page = std::get_if<ChangePage>(&*answer);
     ASSERT_NE(page, nullptr) << "the log was not pinned";
@@ -169,6 +185,7 @@ class Lives {
   std::unique_ptr<Store> store_;
   const absl::Status broken_ = absl::UnavailableError("no power");
   uint64_t finished_ = 0;
+  uint64_t counted_ = 0;
   std::map<Lsn, std::string> told_;
   Lsn next_ = 0;         // of the reader that keeps it
   Lsn missed_upto_ = 0;  // the log was truncated under that one

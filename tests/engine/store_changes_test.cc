@@ -86,7 +86,7 @@ TEST_F(StoreChangesTest, TellsStepsToWhoAsks) {
 
 TEST_F(StoreChangesTest, TellsSequencesToWhoAsks) {
   const SeqOptions window{.window = 8};
-  for (const uint64_t seq : {0, 1, 3, 6, 1, 99, 2}) {  // 1 is a duplicate, 99 a gap
+  for (const uint64_t seq : {0u, 1u, 3u, 6u, 1u, 99u, 2u}) {  // 1 is a duplicate, 99 a gap
     EXPECT_TRUE(store_->Seq("producer", 7, seq, window).ok());
   }
   EXPECT_TRUE(store_->Seq("producer", 8, 0).ok());
