@@ -7,6 +7,7 @@
 Leaving the block stops the server with SIGTERM and checks that it ended well and complained of
 nothing that a sanitizer says. It dies with its parent, whatever kills that.
 """
+import os
 import select
 import signal
 import subprocess
@@ -72,8 +73,8 @@ class ServerProcess:
 
     def errors(self):
         """All that it wrote to stderr so far."""
-        self._errors.seek(0)
-        return self._errors.read().decode(errors="replace")
+        errors = self._errors.fileno()  # read where it stands: the server writes at the same offset
+        return os.pread(errors, os.fstat(errors).st_size, 0).decode(errors="replace")
 
     def rest_of_output(self):
         """What came on stdout after the start line; after its end."""
