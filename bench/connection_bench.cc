@@ -56,6 +56,7 @@ class Server {
  public:
   explicit Server(size_t loops = 1) {
     options_.store.durability = Durability::kMemory;
+    options_.threads = static_cast<int>(loops);
     absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(options_.store);
     if (!store.ok()) std::abort();
     store_ = *std::move(store);

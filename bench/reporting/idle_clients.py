@@ -36,22 +36,24 @@ def connect_silent(server):
     return client
 
 
-def ask(server, core, effort):
-    load = rival.run_load(server, core, operations="begin" if server.idem else "set",
-                          connections=CONNECTIONS, rate=RATE, warmup=0.3, seconds=effort.seconds)
+def ask(server, side, core, effort, seed):
+    load = rival.run_load(server, core, operations="begin" if side is rival.Idem else "set",
+                          connections=CONNECTIONS, rate=RATE, warmup=0.3, seconds=effort.seconds,
+                          seed=seed)
+    if load["wrong"]:
+        raise RuntimeError(f"{side.name}: {load['wrong']} wrong answers")
     return {key: load[key] for key in PERCENTILES}
 
 
 def measure(side, effort, cores, scratch):
     with side.start("off", cores[0], scratch, "--maxclients", str(effort.idle + 100)) as server:
-        server.idem = side is rival.Idem
-        alone = ask(server, cores[1], effort)
+        alone = ask(server, side, cores[1], effort, seed=1)
         before = server.rss_bytes()
         with contextlib.ExitStack() as stack:
             for _ in range(effort.idle):
                 stack.enter_context(connect_silent(server))
             idle_bytes = (server.rss_bytes() - before) / effort.idle
-            beside = ask(server, cores[1], effort)
+            beside = ask(server, side, cores[1], effort, seed=2)
     return {"alone": alone, "beside": beside, "idle_bytes": idle_bytes}
 
 

@@ -61,7 +61,8 @@ REPLAY = {"title": "replay / in Lua", "idem": "replay", "redis": "lua-replay",
 REPLAY_GET = {"title": "replay / GET", "idem": "replay", "redis": "get",
               "idem_fill": "pair", "redis_fill": "set-pair", "ceiling_reply": REPLAYED}
 MIXED = {"title": "half claims, half replays / SET NX, GET", "idem": "begin,replay",
-         "redis": "set,get", "idem_fill": "pair", "redis_fill": "set-pair"}
+         "redis": "set,get", "idem_fill": "pair", "redis_fill": "set-pair",
+         "ceiling_reply": REPLAYED}
 SEEN = {"title": "seen: a fresh id / SET NX EX", "idem": "seen", "redis": "set",
         "ceiling_reply": ":1\r\n"}
 SEEN_AGAIN = {"title": "seen: a known id / SET NX EX", "idem": "seen-again", "redis": "set-again",
