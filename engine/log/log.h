@@ -99,6 +99,8 @@ class Log {
   virtual absl::Status PublishSnapshot(SnapshotWriter& snapshot) = 0;
   // Whether the log has grown so long that a snapshot of about so many bytes pays.
   virtual bool SnapshotDue(uint64_t live_bytes) const = 0;
+  // Whether it is longer than the bound on disk leaves to it: the one that is taken should hurry.
+  virtual bool SnapshotLate(uint64_t live_bytes) const = 0;
   // Drops what has expired as a whole, without a copy, and what was kept for readers of the change
   // stream alone and is not wanted any more.
   virtual void DropExpired() = 0;

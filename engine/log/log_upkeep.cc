@@ -149,6 +149,10 @@ absl::Status LogWriter::PublishSnapshot(SnapshotWriter& snapshot) {
 
 bool LogWriter::SnapshotDue(uint64_t live_bytes) const { return shelf_.Due(Extent(), live_bytes); }
 
+bool LogWriter::SnapshotLate(uint64_t live_bytes) const {
+  return shelf_.Late(Extent(), live_bytes);
+}
+
 void LogWriter::DropExpired() {
   shelf_.DropExpired(synced());
   shelf_.DropUnpinned(synced());

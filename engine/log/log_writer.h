@@ -65,6 +65,7 @@ class LogWriter final : public Log {
   absl::StatusOr<std::unique_ptr<SnapshotWriter>> StartSnapshot() override IDEM_EXCLUDES(mutex_);
   absl::Status PublishSnapshot(SnapshotWriter& snapshot) override;
   bool SnapshotDue(uint64_t live_bytes) const override;
+  bool SnapshotLate(uint64_t live_bytes) const override;
   void DropExpired() override;
   bool Step(Store::StepKind kind) override;
   absl::Status Close() override;

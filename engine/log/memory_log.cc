@@ -45,6 +45,7 @@ class MemoryLog final : public Log {
   }
   absl::Status PublishSnapshot(SnapshotWriter&) override { return absl::OkStatus(); }
   bool SnapshotDue(uint64_t) const override { return false; }
+  bool SnapshotLate(uint64_t) const override { return false; }
   void DropExpired() override {}
 
   bool Step(Store::StepKind) override { return false; }

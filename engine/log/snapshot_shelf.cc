@@ -62,6 +62,10 @@ uint64_t PinnedBytes(const Manifest& manifest) {
   return bytes;
 }
 
+uint64_t UnpinnedBytes(const Manifest& manifest, const LogExtent& log) {
+  return log.kept_bytes - std::min(log.kept_bytes, PinnedBytes(manifest));
+}
+
 // .. hold nothing that has not expired.
 size_t CountExpired(const Manifest& manifest, int64_t now_ms) {
   size_t count = 0;
@@ -177,18 +181,27 @@ absl::Status SnapshotShelf::Commit(const Drop& drop, const ManifestSnapshot* add
   return absl::OkStatus();
 }
 
+// What the bound on disk leaves to the log.
+uint64_t SnapshotShelf::LongestLog(const Manifest& manifest, uint64_t live_bytes) const {
+  return (4 - manifest.snapshots.size()) * live_bytes + 2 * SegmentBytes(options_);
+}
+
 bool SnapshotShelf::Due(const LogExtent& log, uint64_t live_bytes) const {
   const Manifest manifest = manifest_->Get();
   const Lsn newest = CoversOf(manifest, 0);
   const Lsn older = CoversOf(manifest, 1);
   if (log.appended == newest) return false;
-  const uint64_t longest =
-      (4 - manifest.snapshots.size()) * live_bytes + 2 * SegmentBytes(options_);
-  const uint64_t pinned_bytes = PinnedBytes(manifest);
+  const uint64_t longest = LongestLog(manifest, live_bytes);
+  const uint64_t unpinned_bytes = UnpinnedBytes(manifest, log);
   MutexLock lock(mutex_);
   if (BytesBehind(manifest, log, newest) + growth_bytes_ > longest / 2) return true;
-  return log.kept_bytes - std::min(log.kept_bytes, pinned_bytes) + growth_bytes_ > longest &&
+  return unpinned_bytes + growth_bytes_ > longest &&
          (log.appended - newest) * 4 >= log.appended - older;
+}
+
+bool SnapshotShelf::Late(const LogExtent& log, uint64_t live_bytes) const {
+  const Manifest manifest = manifest_->Get();
+  return UnpinnedBytes(manifest, log) > LongestLog(manifest, live_bytes);
 }
 
 // Once the newest snapshot has expired, so has all that was dropped for its sake and for that of

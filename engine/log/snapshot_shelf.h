@@ -69,6 +69,8 @@ class SnapshotShelf {
   // or when the log is too long and a quarter of it is new. What it grew by while the last snapshot
   // was taken counts beforehand.
   bool Due(const LogExtent& log, uint64_t live_bytes) const IDEM_EXCLUDES(mutex_);
+  // Whether the log has all of that already.
+  bool Late(const LogExtent& log, uint64_t live_bytes) const;
   // Drops what has expired as a whole. An error hurts nobody: it is tried again.
   void DropExpired(Lsn synced);
   // Drops what both snapshots cover and no cursor wants any more. The same.
@@ -80,6 +82,7 @@ class SnapshotShelf {
 
  private:
   struct Drop;
+  uint64_t LongestLog(const Manifest& manifest, uint64_t live_bytes) const;
   size_t CountUnpinned(const Manifest& manifest, size_t count, Lsn synced) const;
   absl::Status Commit(const Drop& drop, const ManifestSnapshot* added, Lsn synced);
 

@@ -41,7 +41,8 @@ void Snapshotter::Loop() {
     const Stopwatch stopwatch;
     bool more = true;
     while (more && stopwatch.ElapsedUs() < kWorkUs) more = Step();
-    const int64_t pause_ms = stopwatch.ElapsedUs() * kPausePerWork / 1000;
+    const bool late = more && log_->SnapshotLate(memory_->used());
+    const int64_t pause_ms = late ? 0 : stopwatch.ElapsedUs() * kPausePerWork / 1000;
     MutexLock lock(mutex_);
     const bool idle = !more && asked_ == begun_;
     if (!stopping_) wake_.WaitFor(mutex_, idle ? kIdleMs : std::min(pause_ms, kIdleMs));

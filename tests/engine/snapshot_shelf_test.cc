@@ -218,6 +218,18 @@ TEST_F(SnapshotShelfTest, DueByWhatLiesBehindTheNewest) {
   EXPECT_FALSE(log_->SnapshotDue(segment));
 }
 
+// Four times the live bytes and two segments, before there is a snapshot.
+TEST_F(SnapshotShelfTest, LateWhenTheLogHasAllItMayHave) {
+  Open();
+  const uint64_t segment = test_.options.segment_bytes;
+  Grow(2000);
+  EXPECT_FALSE(log_->SnapshotLate(0));
+  Grow(3 * segment);
+  const uint64_t beyond = log_->stats().kept_bytes - 2 * segment;
+  EXPECT_TRUE(log_->SnapshotLate(beyond / 4 - 1));
+  EXPECT_FALSE(log_->SnapshotLate(beyond / 4 + 1));
+}
+
 TEST_F(SnapshotShelfTest, DropsWhatHasExpiredAsAWhole) {
   Open();
   const int64_t now_ms = test_.opened->clock.NowMs();

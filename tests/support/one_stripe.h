@@ -36,6 +36,7 @@ class RecordList final : public Log {
   absl::StatusOr<std::unique_ptr<SnapshotWriter>> StartSnapshot() override { return nullptr; }
   absl::Status PublishSnapshot(SnapshotWriter&) override { return absl::OkStatus(); }
   bool SnapshotDue(uint64_t) const override { return false; }
+  bool SnapshotLate(uint64_t) const override { return false; }
   void DropExpired() override {}
   bool Step(Store::StepKind) override { return false; }
   absl::Status Close() override { return absl::OkStatus(); }
