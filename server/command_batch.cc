@@ -11,7 +11,7 @@ constexpr size_t kKeptRequests = 1024;  // room that survives an unusually large
 }  // namespace
 
 CommandBatch::CommandBatch(const ServerOptions& options) {
-  const size_t response_bytes = std::max<size_t>(options.store.policy.max_response_bytes, 1);
+  const size_t response_bytes = std::max<size_t>(LongestResponseBytes(options.store), 1);
   requests_max_ = std::clamp<size_t>(kAnswerBytes / response_bytes, 1, kPlannedMax);
 }
 

@@ -14,8 +14,6 @@
 namespace idem::server {
 namespace {
 
-constexpr size_t kLongestName = 64;
-constexpr size_t kMostNamespaces = 1000;
 constexpr int64_t kMostEntries = int64_t{1} << 40;
 constexpr int64_t kMostBytes = int64_t{1} << 46;
 
@@ -80,19 +78,12 @@ std::string SetWords(Words words, ServerOptions& options) {
                       "=, hold=, fingerprint=, max-entries= and max-bytes=");
 }
 
-bool IsName(std::string_view name) {
-  return !name.empty() && name.size() <= kLongestName &&
-         std::all_of(name.begin(), name.end(), [](char c) {
-           return c > ' ' && c <= '~' && c != ':' && c != '=' && c != ',';
-         });
-}
-
 // NAME word=value [word=value ..]
 std::string SetNamespace(std::string_view value, ServerOptions& options) {
   if (value.empty()) return "";
   const std::vector<std::string> parts = absl::StrSplit(Absl(value), ' ', absl::SkipEmpty());
-  if (parts.empty() || !IsName(parts[0])) {
-    return absl::StrCat("begins with a name of 1 to ", kLongestName,
+  if (parts.empty() || !IsSettingName(parts[0], ":=,")) {
+    return absl::StrCat("begins with a name of 1 to ", kSettingNameMax,
                         " letters, none of them ':', '=' or ','");
   }
   std::vector<NamespaceOptions>& spaces = options.store.namespaces;
@@ -100,7 +91,9 @@ std::string SetNamespace(std::string_view value, ServerOptions& options) {
     if (other.name == parts[0])
       return absl::StrCat("there is a namespace ", other.name, " already");
   }
-  if (spaces.size() == kMostNamespaces) return absl::StrCat("takes at most ", kMostNamespaces);
+  if (spaces.size() == NamespaceOptions::kMax) {
+    return absl::StrCat("takes at most ", NamespaceOptions::kMax);
+  }
   Words words;
   for (size_t i = 1; i < parts.size(); ++i) {
     const std::string_view part = parts[i];

@@ -22,6 +22,11 @@ namespace idem::server {
 // As redis.conf has it: k is 1000, kb is 1024.
 std::optional<uint64_t> ParseBytes(std::string_view text);
 
+// What a setting of several words may be the name of: a user, a namespace. Printable ASCII but for
+// blanks and `without`.
+inline constexpr size_t kSettingNameMax = 64;
+bool IsSettingName(std::string_view text, std::string_view without);
+
 template <typename T>
 void SetField(T& field, int64_t value) {
   field = static_cast<T>(value);

@@ -158,6 +158,13 @@ std::optional<uint64_t> ParseBytes(std::string_view text) {
   return bytes;
 }
 
+bool IsSettingName(std::string_view text, std::string_view without) {
+  return !text.empty() && text.size() <= kSettingNameMax &&
+         std::all_of(text.begin(), text.end(), [without](char c) {
+           return c > ' ' && c <= '~' && without.find(c) == without.npos;
+         });
+}
+
 std::string NumberFault(std::string_view text, const Bounds& bounds) {
   const std::optional<int64_t> number = ParseInteger(text);
   const std::string takes = absl::StrCat("; it takes ", bounds.low, " to ", bounds.high);

@@ -1,6 +1,5 @@
 #include "server/user_settings.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -11,13 +10,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "server/setting_kinds.h"
 #include "server/text.h"
 #include "server/users.h"
 
 namespace idem::server {
 namespace {
 
-constexpr size_t kLongestName = 64;
 constexpr size_t kLongestPassword = 1024;
 constexpr std::string_view kDefaultUser = "default";
 
@@ -104,17 +103,12 @@ std::string TakeUserWord(std::string_view word, UserSpec& user) {
                                  ">password";
 }
 
-bool IsName(std::string_view name) {
-  return !name.empty() && name.size() <= kLongestName &&
-         std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c <= '~'; });
-}
-
 // NAME word [word ..]
 std::string SetUser(std::string_view value, ServerOptions& options) {
   if (value.empty()) return "";
   const std::vector<std::string> words = absl::StrSplit(Absl(value), ' ', absl::SkipEmpty());
-  if (words.empty() || !IsName(words[0]) || words[0].find('=') != std::string::npos) {
-    return absl::StrCat("begins with a name of 1 to ", kLongestName, " letters");
+  if (words.empty() || !IsSettingName(words[0], "=")) {
+    return absl::StrCat("begins with a name of 1 to ", kSettingNameMax, " letters");
   }
   UserSpec user = {.name = words[0], .role = Role::kClient, .prefix = "", .passwords = {}};
   for (size_t i = 1; i < words.size(); ++i) {

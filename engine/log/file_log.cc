@@ -12,7 +12,7 @@ namespace idem::engine {
 namespace {
 
 absl::Status CheckSegmentBytes(const Options& options) {
-  const uint64_t largest = MaxRecordBytes(kRecordKeyBytesMax, options.policy.max_response_bytes);
+  const uint64_t largest = MaxRecordBytes(kRecordKeyBytesMax, LongestResponseBytes(options));
   const uint64_t needed = kBlockBytes + SpaceLedger::SpaceFor(largest);
   if (SegmentBytes(options) >= needed) return absl::OkStatus();
   return absl::InvalidArgumentError(

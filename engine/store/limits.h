@@ -21,9 +21,6 @@ inline constexpr int64_t kWaitMsMax = 60'000;
 inline constexpr uint32_t kResponseBytesMax = 16 << 20;
 inline constexpr Token kTokenMax = (Token{1} << 53) - 1;
 
-inline constexpr size_t kNamespacesMax = 1000;
-inline constexpr size_t kNamespaceNameBytesMax = 64;
-
 // Null, or what is wrong with the request, under the policy of its key, and what to do about it.
 const char* WhyInvalid(const Request& request, const Policy& policy);
 

@@ -39,12 +39,12 @@ absl::Status ValidatePolicy(const std::string& of, const Policy& policy) {
 
 absl::Status ValidateNamespaces(const Options& options) {
   absl::Status status =
-      Within("number of namespaces", options.namespaces.size(), 0, kNamespacesMax);
+      Within("number of namespaces", options.namespaces.size(), 0, NamespaceOptions::kMax);
   std::set<std::string_view> names;
   for (const NamespaceOptions& space : options.namespaces) {
     const std::string of = "namespace " + space.name + ": ";
-    status.Update(
-        Within("bytes of a namespace's name", space.name.size(), 1, kNamespaceNameBytesMax));
+    status.Update(Within("bytes of a namespace's name", space.name.size(), 1,
+                         NamespaceOptions::kNameBytesMax));
     if (space.name.find(':') != std::string::npos) {
       status.Update(absl::InvalidArgumentError(of + "a name has no ':'; it ends before the first"));
     }

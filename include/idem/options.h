@@ -2,6 +2,7 @@
 #ifndef IDEM_OPTIONS_H_
 #define IDEM_OPTIONS_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -40,7 +41,7 @@ struct Options {
   // refused; claims that run can always finish. Recovery never refuses. All but the responses over
   // 256 bytes cannot be more than 32 GiB, whatever the limit.
   uint64_t memory_limit_bytes = uint64_t{1} << 30;
-  // Of every key, but for those of a namespace that is named here (at most 1000).
+  // Of every key, but for those of a namespace that is named here, at most NamespaceOptions::kMax.
   Policy policy = {};
   std::vector<NamespaceOptions> namespaces = {};
   // After an open no claim is taken over for this long, so that owners who could not reach a
@@ -70,6 +71,15 @@ struct Options {
   Clock* clock = Clock::System();
   FileSystem* file_system = FileSystem::System();
 };
+
+// The longest response that a store may keep for any key, whatever its namespace.
+inline uint32_t LongestResponseBytes(const Options& options) {
+  uint32_t longest = options.policy.max_response_bytes;
+  for (const NamespaceOptions& space : options.namespaces) {
+    longest = std::max(longest, space.policy.max_response_bytes);
+  }
+  return longest;
+}
 
 struct BeginOptions {
   std::optional<int64_t> lease_ms = std::nullopt;

@@ -3,6 +3,7 @@
 #ifndef IDEM_POLICY_H_
 #define IDEM_POLICY_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -30,7 +31,10 @@ struct Policy {
 // is taken over from that of the store. It is not kept in the log: what is stored already keeps
 // what it was given, and may be more than a quota.
 struct NamespaceOptions {
-  std::string name;  // 1 .. 64 bytes, no ':'
+  static constexpr size_t kMax = 1000;  // of one store
+  static constexpr size_t kNameBytesMax = 64;
+
+  std::string name;  // 1 .. kNameBytesMax bytes, no ':'
   Policy policy = {};
   // Quota of entries of every kind, and of their bytes as Stats counts them; 0: none. Once one is
   // reached, new entries of this namespace are refused, kResourceExhausted; claims that run can

@@ -22,9 +22,7 @@ constexpr int64_t kRetentionMs = 60'000;
 class StoreNamespacesTest : public StoreTest {
  protected:
   StoreNamespacesTest() {
-    options_.durability = Durability::kAlways;
-    options_.directory = "/store";
-    options_.file_system = &files_;
+    UseDisk(Durability::kAlways);
     options_.policy.max_response_bytes = 4096;
     options_.segment_bytes = 1 << 20;
     options_.restart_grace_ms = 0;
@@ -202,6 +200,14 @@ TEST_F(StoreNamespacesTest, ATransactionIsRefusedAsAWhole) {
   EXPECT_EQ(replies[1].outcome, Outcome::kQuotaFull);
   EXPECT_EQ(store_->ReadVersion("mail:1")->version, 0u);
   EXPECT_EQ(Counted("mail").entries, 0u);
+}
+
+TEST_F(StoreNamespacesTest, TheLongestResponseMayBeThatOfANamespace) {
+  EXPECT_EQ(LongestResponseBytes(options_), 4096u);
+  orders().policy.max_response_bytes = 5000;
+  EXPECT_EQ(LongestResponseBytes(options_), 5000u);
+  options_.policy.max_response_bytes = 6000;
+  EXPECT_EQ(LongestResponseBytes(options_), 6000u);
 }
 
 TEST_F(StoreNamespacesTest, WhatOpenRefuses) {

@@ -27,6 +27,12 @@ class StoreTest : public testing::Test {
  protected:
   StoreTest() : options_(MemoryOptions(&clock_)) {}
 
+  // It has a log, on a disk in memory.
+  void UseDisk(Durability durability) {
+    options_.durability = durability;
+    options_.directory = "/store";
+    options_.file_system = &files_;
+  }
   void Open() {
     store_.reset();
     absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(options_);
