@@ -14,27 +14,6 @@ bool IsConflict(Outcome outcome) {
   return outcome == Outcome::kNotMet || outcome == Outcome::kWrongKind;
 }
 
-// A register without a deadline outlives every deadline.
-bool DeadlineHolds(int64_t old_ms, int64_t new_ms, DeadlineCondition condition) {
-  const bool had_one = old_ms != 0;
-  const bool has_one = new_ms != 0;
-  switch (condition) {
-    case DeadlineCondition::kAlways:
-      return true;
-    case DeadlineCondition::kIfNone:
-      return !had_one;
-    case DeadlineCondition::kIfSet:
-      return had_one;
-    case DeadlineCondition::kIfLater:
-      return had_one && (!has_one || new_ms > old_ms);
-    case DeadlineCondition::kIfEarlier:
-      return has_one && (!had_one || new_ms < old_ms);
-    case DeadlineCondition::kIfSetAndEarlier:
-      return had_one && has_one && new_ms < old_ms;
-  }
-  return false;
-}
-
 bool ConditionHolds(const Transaction::Entry& entry, const Request& request) {
   switch (request.condition) {
     case Condition::kIfAbsent:
@@ -169,7 +148,7 @@ Outcome Transaction::AskSetDeadline(Entry& entry, const Request& request) {
   if (entry.absent()) return Outcome::kAbsent;
   const int64_t deadline_ms = DeadlineOf(request);
   if (!ConditionHolds(entry, request) ||
-      !DeadlineHolds(entry.deadline_ms, deadline_ms, request.deadline_condition)) {
+      !Holds(request.deadline_condition, entry.deadline_ms, deadline_ms)) {
     return Outcome::kNotMet;
   }
   SetDeadline(entry, deadline_ms);

@@ -50,14 +50,13 @@ void Core::RefillPages(size_t requests) {
   if (pool_.Refill(requests)) housekeeper_->Wake();
 }
 
-// Returns the index of its stripe.
+// `call` knows its namespace. Returns the index of its stripe.
 size_t Core::Prepare(const Request& request, Log::Room room, engine::Call& call) {
   call.request = &request;
   call.key = StoredKey(request.key);
   const uint64_t hash = HashOf(call.key);
   call.place = Table::PlaceOf(static_cast<uint32_t>(hash));
   call.room = room;
-  call.space = namespaces_.Find(request.key);
   const Policy& policy = PolicyIn(call.space);
   call.value_room = ValueRoom(request, policy);
   if (request.value.size() > kInlineValueBytesMax && KeepsValue(request, policy)) {
@@ -148,7 +147,8 @@ size_t Core::ExecuteTogether(std::span<const Request> requests, std::span<Reply>
 
 void Core::Start(const Request& request, Log::Room room, Reply& reply, Started& started) {
   Renew(reply);
-  if (const char* why = WhyInvalid(request, PolicyOf(request.key))) {
+  started.call.space = namespaces_.Find(request.key);
+  if (const char* why = WhyInvalid(request, PolicyIn(started.call.space))) {
     reply.outcome = Outcome::kInvalid;
     reply.error = why;
     return;

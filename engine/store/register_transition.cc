@@ -32,27 +32,6 @@ bool Holds(const Image& entry, const Request& request, const Moment& moment) {
   return false;
 }
 
-// A register without a deadline outlives every deadline.
-bool DeadlineHolds(const Image& entry, int64_t deadline_ms, DeadlineCondition condition) {
-  const bool has_deadline = entry.deadline_ms != 0;
-  switch (condition) {
-    case DeadlineCondition::kAlways:
-      return true;
-    case DeadlineCondition::kIfNone:
-      return !has_deadline;
-    case DeadlineCondition::kIfSet:
-      return has_deadline;
-    case DeadlineCondition::kIfLater:
-      return has_deadline && (deadline_ms == 0 || deadline_ms > entry.deadline_ms);
-    case DeadlineCondition::kIfEarlier:
-      return deadline_ms != 0 && (!has_deadline || deadline_ms < entry.deadline_ms);
-    case DeadlineCondition::kIfSetAndEarlier:
-      return has_deadline && deadline_ms != 0 && deadline_ms < entry.deadline_ms;
-  }
-  IDEM_CHECK(false);
-  return false;
-}
-
 int64_t NamedDeadline(const Request& request, const Moment& moment) {
   if (request.deadline_ms != 0) return std::max<int64_t>(1, request.deadline_ms + moment.offset_ms);
   const int64_t ttl_ms = request.retention_ms.value_or(0);
@@ -93,7 +72,7 @@ Change SetDeadline(const Image& entry, const Request& request, const Moment& mom
   if (entry.absent()) return Answer(reply, Outcome::kAbsent);
   const int64_t deadline_ms = NamedDeadline(request, moment);
   if (!Holds(entry, request, moment) ||
-      !DeadlineHolds(entry, deadline_ms, request.deadline_condition)) {
+      !idem::Holds(request.deadline_condition, entry.deadline_ms, deadline_ms)) {
     return Answer(reply, Outcome::kNotMet);
   }
   if (Passed(deadline_ms, moment)) return Change::kRemove;

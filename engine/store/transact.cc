@@ -111,6 +111,7 @@ void Core::PrepareAll(std::span<const Request> requests, Transaction& transactio
   RefillPages(requests.size());
   for (const Request& request : requests) {
     engine::Call& call = transaction.calls[transaction.size];
+    call.space = namespaces_.Find(request.key);
     const size_t stripe = Prepare(request, Log::Room::kGranted, call);
     transaction.stripe_of[transaction.size] = stripes_[stripe].get();
     transaction.stripes[transaction.size] = stripe;

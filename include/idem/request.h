@@ -59,6 +59,28 @@ enum class DeadlineCondition : uint8_t {
   kIfSetAndEarlier,
 };
 
+// Whether a register whose deadline is `old_ms` may be given `new_ms`: moments of one clock; 0:
+// none.
+constexpr bool Holds(DeadlineCondition condition, int64_t old_ms, int64_t new_ms) {
+  const bool had_one = old_ms != 0;
+  const bool has_one = new_ms != 0;
+  switch (condition) {
+    case DeadlineCondition::kAlways:
+      return true;
+    case DeadlineCondition::kIfNone:
+      return !had_one;
+    case DeadlineCondition::kIfSet:
+      return had_one;
+    case DeadlineCondition::kIfLater:
+      return had_one && (!has_one || new_ms > old_ms);
+    case DeadlineCondition::kIfEarlier:
+      return has_one && (!had_one || new_ms < old_ms);
+    case DeadlineCondition::kIfSetAndEarlier:
+      return had_one && has_one && new_ms < old_ms;
+  }
+  return false;
+}
+
 // Only the fields named beside the Op are read. The views must stay valid during Execute.
 struct Request {
   Op op = Op::kGet;

@@ -83,14 +83,16 @@ void TellMemory(const Stats& stats, MetricsText& text) {
 
 void TellNamespaces(const std::vector<NamespaceStats>& spaces, MetricsText& text) {
   if (spaces.empty()) return;
-  text.Family("idem_namespace_entries", "gauge", "Entries of a namespace now.");
-  for (const auto& space : spaces) text.Sample(space.entries, {{"namespace", space.name}});
-  text.Family("idem_namespace_bytes", "gauge", "What they take, without their part of the index.");
-  for (const auto& space : spaces) text.Sample(space.bytes, {{"namespace", space.name}});
-  text.Family("idem_namespace_quota_entries", "gauge", "max-entries; 0: none.");
-  for (const auto& space : spaces) text.Sample(space.max_entries, {{"namespace", space.name}});
-  text.Family("idem_namespace_quota_bytes", "gauge", "max-bytes; 0: none.");
-  for (const auto& space : spaces) text.Sample(space.max_bytes, {{"namespace", space.name}});
+  const auto gauge = [&](std::string_view name, std::string_view help,
+                         uint64_t NamespaceStats::*value) {
+    text.Family(name, "gauge", help);
+    for (const auto& space : spaces) text.Sample(space.*value, {{"namespace", space.name}});
+  };
+  gauge("idem_namespace_entries", "Entries of a namespace now.", &NamespaceStats::entries);
+  gauge("idem_namespace_bytes", "What they take, without their part of the index.",
+        &NamespaceStats::bytes);
+  gauge("idem_namespace_quota_entries", "max-entries; 0: none.", &NamespaceStats::max_entries);
+  gauge("idem_namespace_quota_bytes", "max-bytes; 0: none.", &NamespaceStats::max_bytes);
   text.Family("idem_namespace_answers_total", "counter", "Answers about keys of a namespace.");
   for (const auto& space : spaces) {
     const auto tell = [&](uint64_t count, std::string_view result) {
