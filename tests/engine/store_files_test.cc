@@ -18,9 +18,7 @@ using engine::Ask;
 class StoreFilesTest : public StoreTest {
  protected:
   StoreFilesTest() {
-    options_.durability = Durability::kAlways;
-    options_.directory = "/store";
-    options_.file_system = &files_;
+    UseDisk(Durability::kAlways);
     options_.segment_bytes = options_.backlog_bytes = 128 << 10;
     options_.policy.max_response_bytes = 16 << 10;
     Open();

@@ -30,9 +30,7 @@ Request NoWait(Request request) {
 class StoreNoWaitTest : public StoreTest {
  protected:
   StoreNoWaitTest() {
-    options_.durability = Durability::kAlways;
-    options_.directory = "/store";
-    options_.file_system = &files_;
+    UseDisk(Durability::kAlways);
     options_.policy.max_response_bytes = 4096;
     options_.segment_bytes = 64 << 10;
     options_.stripes = 1;  // one last removal for all

@@ -24,9 +24,7 @@ using engine::ReadSnapshot;
 class StoreSnapshotTest : public StoreTest {
  protected:
   StoreSnapshotTest() {
-    options_.durability = Durability::kInterval;
-    options_.directory = "/store";
-    options_.file_system = &files_;
+    UseDisk(Durability::kInterval);
     options_.stripes = 4;
     options_.policy.max_response_bytes = 4'000;
     options_.segment_bytes = options_.backlog_bytes = 64 << 10;

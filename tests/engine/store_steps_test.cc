@@ -17,9 +17,7 @@ using Steps = std::vector<Step>;
 class StoreStepsTest : public StoreTest {
  protected:
   StoreStepsTest() {
-    options_.durability = Durability::kAlways;
-    options_.directory = "/store";
-    options_.file_system = &files_;
+    UseDisk(Durability::kAlways);
     options_.policy.max_response_bytes = 4096;
     options_.segment_bytes = 1 << 20;
     options_.restart_grace_ms = 0;

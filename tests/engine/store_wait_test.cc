@@ -269,9 +269,7 @@ TEST_F(StoreWaitTest, LimitsAreChecked) {
 
 // An answer that was waited for is gated as any other.
 TEST_F(StoreWaitTest, TheAnswerHasTheLsnOfWhatItTells) {
-  options_.durability = Durability::kAlways;
-  options_.directory = "/store";
-  options_.file_system = &files_;
+  UseDisk(Durability::kAlways);
   options_.policy.max_response_bytes = 4096;
   options_.segment_bytes = options_.backlog_bytes = 1 << 20;
   Open();

@@ -40,9 +40,7 @@ class InterruptingClock final : public Clock {
 class StoreWindowedTest : public StoreTest {
  protected:
   StoreWindowedTest() {
-    options_.durability = Durability::kAlways;
-    options_.directory = "/store";
-    options_.file_system = &files_;
+    UseDisk(Durability::kAlways);
     Open();
   }
 

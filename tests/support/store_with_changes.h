@@ -18,9 +18,7 @@ namespace idem {
 class StoreWithChanges : public StoreTest {
  protected:
   StoreWithChanges() {
-    options_.durability = Durability::kAlways;
-    options_.directory = "/store";
-    options_.file_system = &files_;
+    UseDisk(Durability::kAlways);
     options_.stripes = 4;
     options_.policy.max_response_bytes = 4'000;
     options_.segment_bytes = options_.backlog_bytes = 64 << 10;

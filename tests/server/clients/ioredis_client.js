@@ -5,6 +5,7 @@ const {after, test} = require('node:test');
 
 const client = process.env.IDEM_CLIENT;
 const Redis = require(client);
+const {claimsCompletesAndReplays} = require('./stories');
 const key = (rest) => `${client}:${rest}`;
 const tellsItsName = client !== 'iovalkey';
 
@@ -27,19 +28,9 @@ test('connects with a name and a database', async () => {
   assert.equal(await named.quit(), 'OK');
 });
 
-test('claims, completes and replays', async () => {
-  const [claimed, token, attempt, lease, steps] =
-      await begin(key('order'), 'BODY', 'card 42', 'LEASE', 30000);
-  assert.deepEqual([claimed, attempt, lease, steps], ['CLAIMED', 1, 30000, []]);
-  assert.ok(Number.isSafeInteger(token));
-  assert.deepEqual((await begin(key('order'), 'BODY', 'card 42')).slice(0, 2), ['BUSY', 'running']);
-  assert.deepEqual(await begin(key('order'), 'BODY', 'card 43'), ['MISMATCH', 'running']);
-  await assert.rejects(redis.call('IDEM.COMPLETE', key('order'), token - 1, 'stale'),
-                       refusedWith('FENCED'));
-  assert.equal(await redis.call('IDEM.COMPLETE', key('order'), token, 'receipt', 'CODE', 201), 'OK');
-  assert.deepEqual((await begin(key('order'), 'BODY', 'card 42')).slice(0, 4),
-                   ['REPLAY', 'completed', 201, 'receipt']);
-});
+test('claims, completes and replays', () => claimsCompletesAndReplays({
+  begin: (name, ...options) => begin(key(name), ...options),
+  send: (...parts) => redis.call(...parts), key, refusedWith}));
 
 test('fails a claim, and the next attempt has a higher token', async () => {
   const first = await begin(key('retry'));

@@ -2,6 +2,7 @@
 const assert = require('node:assert/strict');
 const {describe, before, after, test} = require('node:test');
 const {createClient} = require(process.env.IDEM_CLIENT);
+const {claimsCompletesAndReplays} = require('./stories');
 
 const speaksResp3 = process.env.IDEM_CLIENT !== 'node-redis4';
 
@@ -35,19 +36,8 @@ for (const RESP of speaksResp3 ? [2, 3] : [2]) {
       await end(named);
     });
 
-    test('claims, completes and replays', async () => {
-      const [claimed, token, attempt, lease, steps] =
-          await begin('order', 'BODY', 'card 42', 'LEASE', 30000);
-      assert.deepEqual([claimed, attempt, lease, steps], ['CLAIMED', 1, 30000, []]);
-      assert.ok(Number.isSafeInteger(token));
-      assert.deepEqual((await begin('order', 'BODY', 'card 42')).slice(0, 2), ['BUSY', 'running']);
-      assert.deepEqual(await begin('order', 'BODY', 'card 43'), ['MISMATCH', 'running']);
-      await assert.rejects(send('IDEM.COMPLETE', key('order'), token - 1, 'stale'),
-                           refusedWith('FENCED'));
-      assert.equal(await send('IDEM.COMPLETE', key('order'), token, 'receipt', 'CODE', 201), 'OK');
-      assert.deepEqual((await begin('order', 'BODY', 'card 42')).slice(0, 4),
-                       ['REPLAY', 'completed', 201, 'receipt']);
-    });
+    test('claims, completes and replays',
+         () => claimsCompletesAndReplays({begin, send, key, refusedWith}));
 
     test('describes a record: a map in RESP3, pairs in RESP2', async () => {
       const [, token] = await begin('told');

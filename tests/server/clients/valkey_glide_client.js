@@ -4,6 +4,7 @@ const assert = require('node:assert/strict');
 const {describe, before, after, test} = require('node:test');
 const {Batch, Decoder, GlideClient, ProtocolVersion, Script, TimeUnit} =
     require(process.env.IDEM_CLIENT);
+const {claimsCompletesAndReplays} = require('./stories');
 
 const addresses = [{host: '127.0.0.1', port: Number(process.env.IDEM_PORT)}];
 const connect = (RESP, options = {}) => GlideClient.createClient(
@@ -33,19 +34,8 @@ for (const RESP of [2, 3]) {
       named.close();
     });
 
-    test('claims, completes and replays', async () => {
-      const [claimed, token, attempt, lease, steps] =
-          await begin('order', 'BODY', 'card 42', 'LEASE', 30000);
-      assert.deepEqual([claimed, attempt, lease, steps], ['CLAIMED', 1, 30000, []]);
-      assert.ok(Number.isSafeInteger(token));
-      assert.deepEqual((await begin('order', 'BODY', 'card 42')).slice(0, 2), ['BUSY', 'running']);
-      assert.deepEqual(await begin('order', 'BODY', 'card 43'), ['MISMATCH', 'running']);
-      await assert.rejects(send('IDEM.COMPLETE', key('order'), token - 1, 'stale'),
-                           refusedWith('FENCED'));
-      assert.equal(await send('IDEM.COMPLETE', key('order'), token, 'receipt', 'CODE', 201), 'OK');
-      assert.deepEqual((await begin('order', 'BODY', 'card 42')).slice(0, 4),
-                       ['REPLAY', 'completed', 201, 'receipt']);
-    });
+    test('claims, completes and replays',
+         () => claimsCompletesAndReplays({begin, send, key, refusedWith}));
 
     test('keeps the bytes of a response', async () => {
       const response = Buffer.from(Array.from({length: 70000}, (_, i) => i % 256));
