@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <cstring>
 #include <functional>
-#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -18,8 +17,6 @@ namespace idem::server {
 namespace {
 
 constexpr int kEventsPerTurn = 256;
-constexpr size_t kReceiveBytes = 16 << 10;  // of one client in a turn: the others wait as long
-static_assert(kReceiveBytes >= TlsSession::kRecordBytes);
 constexpr int kLookMs = 1000;            // for a timeout
 constexpr int64_t kStrangerMs = 10'000;  // to authenticate
 constexpr int kDrainMs = 5000;
@@ -28,8 +25,6 @@ constexpr int kForever = -1;
 absl::Status SystemError(const char* what) {
   return absl::UnavailableError(absl::StrCat(what, ": ", std::strerror(errno)));
 }
-
-bool MayRetry(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
 
 }  // namespace
 
@@ -58,7 +53,7 @@ EventLoop::EventLoop(ServerContext& server, size_t index, std::span<const Listen
       all_(all),
       epoll_(std::move(epoll)),
       wakeup_(std::move(wakeup)),
-      received_(kReceiveBytes) {
+      received_(kReceivedBytes) {
   context_.waited.SetWake([this] { Wake(); });
   if (Store* const store = store_.get()) ListenTo(*store);
 }
@@ -102,6 +97,7 @@ void EventLoop::Turn(int timeout_ms) {
   LookAtClock();
   if (!blocked_.empty()) TellWaited();
   for (int i = 0; i < count; ++i) Dispatch(events[i]);
+  ServeInputs();
   if (!is_accepting_ && context_.server.clock().BootMs() >= accept_again_ms_) StartAccepting();
   TouchWaiting();
   TouchDue();
@@ -207,71 +203,6 @@ void EventLoop::CloseOverdue(const Patience& queue, int64_t limit_ms) {
       Close(client);
     }
   }
-}
-
-// --- Bytes ---------------------------------------------------------------------------------------
-
-void EventLoop::Receive(Client& client) {
-  if (!client.connection.wants_input()) return;
-  const ssize_t count = client.stream.Receive(received_.data(), received_.size());
-  if (count > 0) {
-    client.connection.Feed({received_.data(), static_cast<size_t>(count)});
-    if (has_timeout_ || client.queue == &strangers_) NoteSign(client);
-  } else if (count == 0) {
-    client.connection.FeedEnd();
-  } else if (!MayRetry(errno)) {
-    Close(client);
-  }
-}
-
-// It is not silent, or it is known now. Other input of a stranger buys it no time.
-void EventLoop::NoteSign(Client& client) {
-  if (client.is_known()) known_.Add(client, now_ms_);
-}
-
-// Sends what may leave; what a full output had stopped then goes on, and may leave too.
-void EventLoop::Flush(Client& client) {
-  Connection& connection = client.connection;
-  do {
-    if (!SendReleasable(client)) return Close(client);
-  } while (connection.Continue());
-  if (connection.finished()) {
-    client.stream.End();
-    return Close(client);
-  }
-  SetWaiting(client, connection.waits_for_commit());
-  const int64_t until_ms = connection.blocked_until_ms();
-  SetTimed(client, until_ms);
-  if (connection.waits_for_answer() && until_ms == 0) blocked_[connection.id()] = &client;
-  UpdateInterest(client);
-}
-
-// False: the client is gone.
-bool EventLoop::SendReleasable(Client& client) {
-  while (!client.cannot_send) {
-    const std::string_view bytes = client.connection.Releasable();
-    if (bytes.empty()) return true;
-    const ssize_t count = client.stream.Send(bytes);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0 && !MayRetry(errno)) return false;
-    if (count < 0) {
-      client.cannot_send = true;
-    } else {
-      client.connection.Sent(static_cast<size_t>(count));
-    }
-  }
-  return true;
-}
-
-void EventLoop::UpdateInterest(Client& client) {
-  const uint32_t interest =
-      (client.connection.wants_input() ? uint32_t{EPOLLIN} : 0) |
-      (client.connection.waits_for_answer() ? uint32_t{EPOLLRDHUP} : 0) |
-      (client.cannot_send || client.stream.receive_wants_to_send() ? uint32_t{EPOLLOUT} : 0);
-  if (interest == client.interest) return;
-  client.interest = interest;
-  epoll_event event{.events = interest, .data = {.ptr = &client}};
-  epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, client.stream.fd(), &event);
 }
 
 void EventLoop::Touch(Client& client) {

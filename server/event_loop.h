@@ -3,8 +3,11 @@
 //
 // A turn:
 //
-//   epoll_wait ──► read and execute every ready connection ──► write what may leave, once ──► close
-//                                                          └──► commit what was changed, once
+//   epoll_wait ──► read all that are ready ──► execute ──► write what may leave, once ──► close
+//                                                     └──► commit what was changed, once
+//
+// Clients are read one after the other, then served, then written to, not one by one from end to
+// end: a system call leaves little of the caches to the code after it, and vice versa.
 //
 // so a durable batch of many clients needs one commit and each client one write. An answer that
 // waits for a commit holds up its own connection only: another thread commits, and the loop goes on
@@ -111,6 +114,11 @@ class EventLoop {
             const EventLoops& all, UniqueFd epoll, UniqueFd wakeup);
 
   static constexpr int kAcceptPauseMs = 100;  // out of file descriptors
+  // Of one client in a turn: the others wait as long. When so much of several may not find room,
+  // what was received is served first.
+  static constexpr size_t kReceiveBytes = 16 << 10;
+  static constexpr size_t kReceivedBytes = 16 * kReceiveBytes;
+  static_assert(kReceiveBytes >= TlsSession::kRecordBytes);
 
   void Turn(int timeout_ms);
   void Drain();
@@ -134,6 +142,7 @@ class EventLoop {
   void CloseOverdue(const Patience& queue, int64_t limit_ms);
 
   void Receive(Client& client);
+  void ServeInputs();
   void NoteSign(Client& client);
   void Flush(Client& client);
   bool SendReleasable(Client& client);
@@ -175,7 +184,15 @@ class EventLoop {
   uint64_t seen_moves_ = 0;
   bool is_accepting_ = false;
   int64_t accept_again_ms_ = 0;  // boot time; while not accepting
+
+  // What has been read in this turn and not been served yet; views of received_.
+  struct Input {
+    Client* client;
+    std::string_view bytes;
+  };
+  std::vector<Input> inputs_;
   std::vector<char> received_;
+  size_t received_bytes_ = 0;
 };
 
 }  // namespace idem::server
