@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 #include "base/check.h"
 
@@ -24,6 +25,7 @@ Arena::~Arena() {
   for (const Chains& chains : chains_) {
     for (const uint32_t first : chains) GiveChain(first);
   }
+  if (spare_ != kNone) pool_->Give(spare_);
 }
 
 void Arena::GiveChain(uint32_t first) {
@@ -91,9 +93,8 @@ uint32_t Arena::PageWithRoom(size_t size_class) {
 }
 
 uint32_t Arena::AddPage(size_t size_class) {
-  const uint32_t page = pool_->Take();
+  const uint32_t page = TakePage();
   if (page == kNone) return kNone;
-  ++page_count_;
   Header& header = HeaderAt(page);
   header = Header{};
   header.size_class = static_cast<uint8_t>(size_class);
@@ -103,12 +104,23 @@ uint32_t Arena::AddPage(size_t size_class) {
   return page;
 }
 
+uint32_t Arena::TakePage() {
+  if (spare_ != kNone) return std::exchange(spare_, kNone);
+  const uint32_t page = pool_->Take();
+  if (page != kNone) ++page_count_;
+  return page;
+}
+
 // It is in no chain, and none of its blocks lives.
 void Arena::GivePage(uint32_t page) {
   const Header& header = HeaderAt(page);
   free_blocks_[header.size_class] -= header.capacity;
-  --page_count_;
-  pool_->Give(page);
+  if (spare_ == kNone) {
+    spare_ = page;
+  } else {
+    --page_count_;
+    pool_->Give(page);
+  }
 }
 
 // Blocks that are moved out of a page need the room of others of their class: there is enough if
@@ -225,7 +237,7 @@ void Arena::CheckInvariants() const {
     block_bytes += (class_pages * capacity - free_blocks) * ClassBytes(size_class);
     pages += class_pages;
   }
-  IDEM_CHECK(pages == page_count_ && block_bytes == block_bytes_);
+  IDEM_CHECK(pages + (spare_ != kNone ? 1 : 0) == page_count_ && block_bytes == block_bytes_);
 }
 
 }  // namespace idem::engine

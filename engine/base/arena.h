@@ -6,9 +6,10 @@
 //            │
 //            └─ a bit for each block: whether it is used
 //
-// A page belongs to one size class while a block of it lives, and goes back to the pool with its
-// last block. Size classes: steps of 8 bytes up to 512, of 64 up to 2048. Allocate and Free are
-// O(1): they look at the words of one header.
+// A page belongs to one size class while a block of it lives. With its last block it goes back to
+// the pool, or becomes the arena's spare: where claims are few, the page of the only one would else
+// come and go with each. Size classes: steps of 8 bytes up to 512, of 64 up to 2048. Allocate and
+// Free are O(1): they look at the words of one header.
 //
 // Pages are chained through their headers, for each class by how full they are, in quarters. New
 // blocks go to the fullest page that has room, so that the emptiest ones drain. Where sizes change
@@ -49,6 +50,10 @@ class Arena {
   void Free(Ref ref);
 
   char* At(Ref ref) const { return pool_->UnitAt(ref); }
+  // The header of the page in which `block` stands.
+  static const char* HeaderOf(const char* block) {
+    return block - reinterpret_cast<uintptr_t>(block) % kPageBytes;
+  }
 
   // A page whose blocks would find room in others of its class, if too much of the arena is waste;
   // else kNone. O(classes).
@@ -104,6 +109,7 @@ class Arena {
   uint32_t& ChainOf(const Header& header) { return chains_[header.size_class][header.quarter]; }
   uint32_t PageWithRoom(size_t size_class);
   uint32_t AddPage(size_t size_class);
+  uint32_t TakePage();
   void GivePage(uint32_t page);
   void SetLive(uint32_t page, size_t live);
   void Link(uint32_t page);
@@ -114,7 +120,8 @@ class Arena {
   PagePool* const pool_;
   std::array<Chains, kClasses> chains_;  // the first page of each
   std::array<uint32_t, kClasses> free_blocks_{};
-  size_t page_count_ = 0;
+  uint32_t spare_ = kNone;  // a page without blocks, in no chain
+  size_t page_count_ = 0;   // with the spare one
   size_t block_bytes_ = 0;  // of all that live
 };
 

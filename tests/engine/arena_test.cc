@@ -140,7 +140,7 @@ TEST(ArenaTest, EverySizeStandsApart) {
   arena.Check();
   while (arena.count() > 0) arena.Free(arena.Pick(arena.count() / 2));
   arena.Check();
-  EXPECT_EQ(arena.memory_bytes(), 0u);
+  EXPECT_EQ(arena.memory_bytes(), kPageBytes) << "the spare one";
 }
 
 TEST(ArenaTest, AFullArenaServesAgainAfterAFree) {
@@ -200,6 +200,30 @@ TEST(ArenaTest, NamesOfPagesThatWentAreUsedAgain) {
   }
 }
 
+// Where claims are few, a class often has one block.
+TEST(ArenaTest, ThePageOfAnOnlyBlockDoesNotGoToThePoolEachTime) {
+  PagePool pool;
+  pool.Refill();
+  const size_t pages = pool.CountFree();
+  CheckedArena arena(&pool);
+  arena.Free(arena.Allocate(100));
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(pool.CountFree(), pages - 1);
+    EXPECT_EQ(arena.memory_bytes(), kPageBytes);
+    const Ref ref = arena.Allocate(i % 2 == 0 ? 100 : 200);
+    EXPECT_EQ(pool.CountFree(), pages - 1) << "the spare page serves any size";
+    arena.Check();
+    arena.Free(ref);
+    arena.Check();
+  }
+  const Ref one = arena.Allocate(100), other = arena.Allocate(200);
+  EXPECT_EQ(pool.CountFree(), pages - 2);
+  arena.Free(one);
+  arena.Free(other);
+  EXPECT_EQ(pool.CountFree(), pages - 1) << "one is enough";
+  arena.Check();
+}
+
 TEST(ArenaTest, GivesItsPagesBackWhenItGoes) {
   PagePool pool;
   pool.Refill();
@@ -229,7 +253,9 @@ TEST(ArenaTest, SparsePagesAreEmptiedUntilLittleIsWaste) {
     size_t emptied = 0;
     while (arena.EmptySparsePage()) {
       arena.Check();
-      EXPECT_EQ(arena.memory_bytes(), (pages - ++emptied) * kPageBytes) << "it takes no page";
+      ++emptied;
+      EXPECT_LE(arena.memory_bytes(), (pages - emptied + 1) * kPageBytes)
+          << "it takes no page, and keeps one as the spare at most";
     }
     const size_t waste = arena.memory_bytes() - arena.block_bytes();
     EXPECT_TRUE(waste <= arena.memory_bytes() / 10 || arena.memory_bytes() < 64 * kPageBytes);
@@ -267,7 +293,7 @@ class RandomArena {
     }
     while (arena_.count() > 0) Free();
     arena_.Check();
-    EXPECT_EQ(pool_.CountFree(), pages_) << "every page comes back with its last block";
+    EXPECT_EQ(pool_.CountFree(), pages_ - 1) << "pages come back with their last blocks, but one";
   }
 
  private:
