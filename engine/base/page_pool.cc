@@ -45,16 +45,19 @@ size_t PagePool::RegionsAhead() const {
 }
 
 void PagePool::Tend() {
-  const size_t ahead = RegionsAhead() * kRegionPages + kPagesWanted;
+  const size_t ahead = PagesAhead();
   if (told_low_.load(std::memory_order_relaxed)) {
     while (free_count_.load(std::memory_order_relaxed) < ahead && AddPages(ahead)) {
     }
     told_low_.store(false, std::memory_order_relaxed);
   }
-  const size_t spare_regions = std::max<size_t>(3, region_count_.load() / 32);
-  const size_t kept = ahead + spare_regions * kRegionPages;
-  while (free_count_.load(std::memory_order_relaxed) >= kept && Release()) {
+  while (HasTooMany() && ReleaseFreeRegion()) {
   }
+}
+
+bool PagePool::HasTooMany() const {
+  const size_t spare_regions = std::max<size_t>(3, region_count_.load() / 32);
+  return free_count_.load(std::memory_order_relaxed) >= PagesAhead() + spare_regions * kRegionPages;
 }
 
 uint32_t PagePool::Take() {
@@ -148,14 +151,9 @@ bool PagePool::PopulateAbsent() {
   return true;
 }
 
-// False: there is nothing to give back.
-bool PagePool::Release() {
-  MutexLock growth(growth_mutex_);
-  return ReleaseFreeRegion() || ReleaseFreePages();
-}
-
-// The last region of which no page is taken: it is the pool's no more.
+// The last region of which no page is taken: it is the pool's no more. False: there is none.
 bool PagePool::ReleaseFreeRegion() {
+  MutexLock growth(growth_mutex_);
   constexpr PageBits kAll = {~uint64_t{0}, ~uint64_t{0}};
   char* base = nullptr;
   {
@@ -174,8 +172,10 @@ bool PagePool::ReleaseFreeRegion() {
   return true;
 }
 
-// The free pages of the last region that has some.
-bool PagePool::ReleaseFreePages() {
+// Of the last region that has free pages.
+bool PagePool::Trim() {
+  if (!HasTooMany()) return false;
+  MutexLock growth(growth_mutex_);
   size_t region = 0;
   PageBits pages;
   {

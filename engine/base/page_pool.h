@@ -10,8 +10,10 @@
 // gives none they are ordinary ones.
 //
 // Pages come from the lowest region that has one, so that the last ones empty when a store
-// shrinks. Tend gives whole regions back to the system and, where a few pages in use keep a region,
-// the free pages in it: they are absent, until Refill or Tend populates them again.
+// shrinks. Tend gives whole regions back to the system. Where a few pages in use keep a region,
+// Trim gives back the free pages in it: they are absent, until Refill or Tend populates them again.
+// That costs two system calls for each run of pages, and breaks a huge page: it is for when a store
+// has stopped shrinking, as most regions empty by themselves until then.
 //
 // Thread rule: everything from any thread. Its locks are leaves.
 #ifndef IDEM_BASE_PAGE_POOL_H_
@@ -55,9 +57,11 @@ class PagePool {
     return RefillNow(PagesFor(requests));
   }
   // For a background thread: populates regions ahead of a store that grows, an eighth of what it
-  // has and 8 MiB at most, and gives back what a store that has shrunk does not need: of free pages
-  // it keeps 6 MiB beside those ahead, or a 32nd of all if that is more.
+  // has and 8 MiB at most, and gives back the regions that a store which shrinks does not need: of
+  // free pages it keeps 6 MiB beside those ahead, or a 32nd of all if that is more.
   void Tend();
+  // The same of the free pages of one region that stays. False: there is nothing to give back.
+  bool Trim();
 
   // A page, contents undefined, or kNoPage. Its memory stays where it is until it is given back.
   uint32_t Take();
@@ -100,10 +104,10 @@ class PagePool {
   bool AddPages(size_t pages_wanted);
   bool AddRegion() IDEM_REQUIRES(growth_mutex_);
   bool PopulateAbsent() IDEM_REQUIRES(growth_mutex_);
-  bool Release();
-  bool ReleaseFreeRegion() IDEM_REQUIRES(growth_mutex_);
-  bool ReleaseFreePages() IDEM_REQUIRES(growth_mutex_);
+  bool ReleaseFreeRegion();
   size_t RegionsAhead() const;
+  size_t PagesAhead() const { return RegionsAhead() * kRegionPages + kPagesWanted; }
+  bool HasTooMany() const;
   template <typename Visit>
   void VisitRuns(size_t region, const PageBits& pages, Visit&& visit) const;
   uint32_t LowestWithFree() IDEM_REQUIRES(mutex_);

@@ -155,8 +155,15 @@ absl::Status Core::Snapshot() {
 bool Core::ExpireSlice() {
   const int64_t now_ms = clock_->NowMs();
   bool done = true;
-  for (const auto& stripe : stripes_) done &= stripe->Expire(now_ms, kExpiryUnitsPerHold);
+  for (const auto& stripe : stripes_) {
+    done &= stripe->Expire(now_ms, kExpiryUnitsPerHold);
+    std::this_thread::yield();  // who waits for this core comes first
+  }
   return done;
+}
+
+void Core::TrimPages() {
+  while (pool_.Trim()) std::this_thread::yield();
 }
 
 void Core::RefillTokens() {

@@ -92,8 +92,10 @@ class Core {
   int64_t NextWaiterMs() const;
   // Asks the log for an epoch when tokens run low. For the housekeeper.
   void RefillTokens();
-  // Has pages stand by, gives back what is not needed. For the housekeeper.
+  // Has pages stand by, gives back regions that are not needed; and the rest of what is not needed,
+  // once nothing is left to free. For the housekeeper.
   void TendPages() { pool_.Tend(); }
+  void TrimPages();
 
  private:
   struct Transaction;

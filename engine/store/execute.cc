@@ -6,6 +6,7 @@
 #include "log/record.h"
 #include "log/steps.h"
 #include "store/core.h"
+#include "store/fetch_ahead.h"
 
 namespace idem::engine {
 namespace {
@@ -129,16 +130,21 @@ size_t Core::ExecuteBatch(std::span<const Request> requests, std::span<Reply> re
   return ExecuteBesideWaiters(started, moment, replies[0]) ? 1 : 0;
 }
 
-// In three rounds over all, so that the misses of the cache overlap: first the lines of the table
-// are fetched, then the entries that these lead to, and then all is there.
+// In rounds over all, so that the misses of the cache overlap: first all keys are hashed, then what
+// they lead to is fetched, and then all is there.
 size_t Core::ExecuteTogether(std::span<const Request> requests, std::span<Reply> replies,
                              Log::Room room, const Moment& moment) {
   std::array<Started, kTogether> started;
   const size_t count = requests.size();
-  for (size_t i = 0; i < count; ++i) Start(requests[i], room, replies[i], started[i]);
+  std::array<Spot, kTogether> spots;
+  size_t spot_count = 0;
   for (size_t i = 0; i < count; ++i) {
-    if (started[i].stripe != nullptr) started[i].stripe->PrefetchEntry(started[i].call.place);
+    Start(requests[i], room, replies[i], started[i]);
+    if (started[i].stripe != nullptr) {
+      spots[spot_count++] = {started[i].stripe, started[i].call.place};
+    }
   }
+  FetchAhead({spots.data(), spot_count});
   for (size_t i = 0; i < count; ++i) {
     if (!ExecuteBesideWaiters(started[i], moment, replies[i])) return i;
   }
@@ -154,7 +160,6 @@ void Core::Start(const Request& request, Log::Room room, Reply& reply, Started& 
     return;
   }
   started.stripe = stripes_[Prepare(request, room, started.call)].get();
-  started.stripe->PrefetchSlot(started.call.place);
 }
 
 bool Core::ExecuteOne(Started& started, const Moment& moment, Reply& reply) {

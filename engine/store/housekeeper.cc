@@ -33,7 +33,9 @@ bool Housekeeper::RunOnce() {
   core_->ServeWaiters();
   core_->RefillTokens();
   core_->TendPages();
-  return !core_->ExpireSlice();
+  if (!core_->ExpireSlice()) return true;
+  core_->TrimPages();
+  return false;
 }
 
 int64_t Housekeeper::NextRoundMs() const {

@@ -22,15 +22,10 @@ void LoadShare::Find(const RecordBlock& block) {
     const uint64_t hash = target_.shared->HashOf(key.bytes());
     const size_t stripe = StripeIndexOf(hash, target_.stripes->size());
     if (stripe % shares_ != index_) continue;
-    Waiting& waiting = waiting_[waiting_count_++];
-    waiting = {&block,
-               block_number_,
-               found,
-               key,
-               Table::PlaceOf(static_cast<uint32_t>(hash)),
-               (*target_.stripes)[stripe].get()};
-    waiting.stripe->PrefetchSlot(waiting.place);
-    if (waiting_count_ == kAhead) Flush();
+    waiting_[waiting_count_] = {&block, block_number_, found, key};
+    spots_[waiting_count_] = {(*target_.stripes)[stripe].get(),
+                              Table::PlaceOf(static_cast<uint32_t>(hash))};
+    if (++waiting_count_ == waiting_.size()) Flush();
   }
   if (reader.status().ok()) return;
   Flush();
@@ -38,10 +33,10 @@ void LoadShare::Find(const RecordBlock& block) {
 }
 
 void LoadShare::Flush() {
-  for (size_t i = 0; i < waiting_count_; ++i) waiting_[i].stripe->PrefetchEntry(waiting_[i].place);
+  FetchAhead({spots_.data(), waiting_count_});
   for (size_t i = 0; i < waiting_count_ && refusal_.status.ok(); ++i) {
     const Waiting& waiting = waiting_[i];
-    absl::Status status = InstallOne(waiting);
+    absl::Status status = InstallOne(waiting, spots_[i]);
     if (status.ok()) continue;
     const uint64_t offset = OffsetOf(*waiting.block, waiting.found.record.data());
     if (absl::IsDataLoss(status)) {
@@ -53,13 +48,13 @@ void LoadShare::Flush() {
   waiting_count_ = 0;
 }
 
-absl::Status LoadShare::InstallOne(const Waiting& waiting) {
+absl::Status LoadShare::InstallOne(const Waiting& waiting, const Spot& spot) {
   Image image;
   const absl::StatusOr<size_t> length = DecodeRecord(waiting.found.record, image);
   if (!length.ok()) return length.status();
   if (target_.cursors != nullptr) target_.cursors->Loaded(image);
   target_.shared->pool->Refill();
-  return waiting.stripe->Apply(waiting.key, waiting.place, image, waiting.found.lsn);
+  return spot.stripe->Apply(waiting.key, spot.place, image, waiting.found.lsn);
 }
 
 void LoadShare::Reset() {

@@ -1,6 +1,6 @@
 // The stripes that one worker of a load fills, and how records get there.
 //
-//   blocks ──► find records, hash keys ──► those of this share, kAhead at a time ──► Stripe::Apply
+//   blocks ──► find records, hash keys ──► those of this share, some at a time ──► Stripe::Apply
 //                                             └ their lines are on the way
 //
 // Installing is mostly misses of the cache; fetching ahead lets several of them overlap.
@@ -21,6 +21,7 @@
 #include "base/hash.h"
 #include "log/replay_sink.h"
 #include "store/cursors.h"
+#include "store/fetch_ahead.h"
 #include "store/stripe.h"
 
 namespace idem::engine {
@@ -59,27 +60,24 @@ class LoadShare {
   void Reset();
 
  private:
-  static constexpr size_t kAhead = 32;
-
   struct Waiting {
     const RecordBlock* block = nullptr;
     uint64_t block_number = 0;
     RecordBlockReader::Found found;
     StoredKey key;
-    Table::Place place{};
-    Stripe* stripe = nullptr;
   };
 
   void Find(const RecordBlock& block);
   void Flush();
-  absl::Status InstallOne(const Waiting& waiting);
+  absl::Status InstallOne(const Waiting& waiting, const Spot& spot);
   void Refuse(Place place, absl::Status status);
 
   const LoadTarget target_;
   const size_t index_;
   const size_t shares_;
   uint64_t block_number_ = 0;
-  std::array<Waiting, kAhead> waiting_;
+  std::array<Waiting, kFetchedTogetherMax> waiting_;
+  std::array<Spot, kFetchedTogetherMax> spots_;  // of those that wait
   size_t waiting_count_ = 0;
   Refusal refusal_;
 };

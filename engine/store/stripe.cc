@@ -75,10 +75,11 @@ Ref Stripe::FindLocked(const StoredKey& key, Table::Place place) const {
   });
 }
 
-void Stripe::PrefetchEntry(Table::Place place) {
+Stripe::Whereabouts Stripe::EntryAt(Table::Place place) const {
   MutexLock lock(mutex_);
   const Ref ref = table_.Find(place, [](Ref) { return true; });
-  if (ref != 0) PrefetchEntryLines(arena_.At(ref));
+  if (ref == 0) return {next_room_, true};
+  return {arena_.At(ref), false};
 }
 
 Moment Stripe::MomentLocked(const Moment& moment, const Namespace* space) {
@@ -215,7 +216,9 @@ bool Stripe::TakeBlockLocked(Pending& pending) {
 
 bool Stripe::TakeSlotLocked(Pending& pending) {
   // Until it is installed the block must not look like an entry of some key.
-  std::memset(arena_.At(pending.new_ref), 0, Arena::kBlockBytesMin);
+  char* const block = arena_.At(pending.new_ref);
+  std::memset(block, 0, Arena::kBlockBytesMin);
+  next_room_ = block + arena_.BlockBytes(pending.new_ref);
   if (ScheduleLocked(pending.place.name(), pending.next.deadline_ms, pending.mark) &&
       table_.Insert(pending.place, pending.new_ref)) {
     return true;

@@ -44,6 +44,7 @@ namespace idem::engine {
 // The wheel's tick. Entries are freed up to this much after their deadline, and those whose
 // deadline came nearer while they waited up to 1/16 of the time that is left; nobody can see it.
 inline constexpr int64_t kTickMs = 16;
+inline uint64_t TickAt(int64_t now_ms) { return static_cast<uint64_t>(now_ms / kTickMs); }
 // What background work does in one hold of a stripe's lock.
 inline constexpr size_t kExpiryUnitsPerHold = 64;
 inline constexpr size_t kSnapshotEntriesPerHold = 128;
@@ -93,11 +94,19 @@ class alignas(64) Stripe {
   // that.
   bool Execute(Call& call, const Moment& moment, Reply& reply) IDEM_EXCLUDES(mutex_);
 
-  // Has the memory fetched that Execute and Apply look at first: the line of the table; then, when
-  // that has come, the entry. To be called for several keys one after the other, so that their
-  // misses overlap. The second takes the lock.
-  void PrefetchSlot(Table::Place place) const IDEM_NO_ANALYSIS { table_.Prefetch(place); }
-  void PrefetchEntry(Table::Place place) IDEM_EXCLUDES(mutex_);
+  // For fetch_ahead.h. The first has the memory fetched that Execute and Apply look at first: the
+  // lock and the line of the table. The second tells where the entry stands that most likely has
+  // this place, or where a new one will. That may be wrong, and nobody's memory by then: it may be
+  // fetched but not read.
+  void PrefetchSlot(Table::Place place) const IDEM_NO_ANALYSIS {
+    __builtin_prefetch(&mutex_, 1);
+    table_.Prefetch(place);
+  }
+  struct Whereabouts {
+    const char* entry = nullptr;
+    bool is_new = false;  // it takes a block of the arena
+  };
+  Whereabouts EntryAt(Table::Place place) const IDEM_EXCLUDES(mutex_);
   // Recovery: installs `image`, whose key is `key`, if it is newer than what is there. kDataLoss:
   // the log contradicts itself. Memory limits do not count; kResourceExhausted: the system has no
   // more.
@@ -163,6 +172,7 @@ class alignas(64) Stripe {
   bool ScheduleLocked(uint32_t name, int64_t deadline_ms, uint16_t& mark) IDEM_REQUIRES(mutex_);
   void WriteLocked(const Pending& pending, Lsn lsn) IDEM_REQUIRES(mutex_);
   void DropLocked(Table::Place place, Ref ref) IDEM_REQUIRES(mutex_);
+  size_t FetchDueLocked() IDEM_REQUIRES(mutex_);
   void ExpireItemLocked(TimingWheel::Item item) IDEM_REQUIRES(mutex_);
   void CompactLocked() IDEM_REQUIRES(mutex_);
   void CountLocked(const Image& image, Ref ref, int sign) IDEM_REQUIRES(mutex_);
@@ -181,6 +191,7 @@ class alignas(64) Stripe {
   int64_t now_ms_ IDEM_GUARDED_BY(mutex_) = 0;      // time never goes back in a stripe
   Lsn removal_lsn_ IDEM_GUARDED_BY(mutex_) = 0;     // of the last removal: absences wait for it
   size_t bodies_ IDEM_GUARDED_BY(mutex_) = 0;       // entries that own a reference of one
+  const char* next_room_ IDEM_GUARDED_BY(mutex_) = nullptr;  // most likely, of a new entry
   Stats counts_ IDEM_GUARDED_BY(mutex_);
 };
 

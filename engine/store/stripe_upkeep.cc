@@ -1,4 +1,4 @@
-// What a stripe does beside answering: recovery, expiry, walks and counts.
+// What a stripe does beside answering: recovery, walks and counts.
 #include <algorithm>
 #include <string>
 
@@ -8,11 +8,6 @@
 
 namespace idem::engine {
 namespace {
-
-uint64_t TickAt(int64_t now_ms) { return static_cast<uint64_t>(now_ms / kTickMs); }
-
-// The first tick that begins at or after `due_ms`.
-uint64_t TickAfter(int64_t due_ms) { return TickAt(due_ms + kTickMs - 1); }
 
 // From the front: most retries come soon.
 size_t AgeIndex(int64_t age_ms) {
@@ -45,68 +40,6 @@ void CountEntry(const Image& image, size_t bytes, int sign, Stats& counts) {
 }
 
 }  // namespace
-
-// Whether what waits for the old deadline serves the new one, too: it falls due before it, or a
-// little after it. It finds its entry by name, so it serves even if the entry has moved.
-bool Stripe::WaitsForLocked(int64_t deadline_ms, int64_t old_deadline_ms) const {
-  if (deadline_ms == 0) return true;
-  if (old_deadline_ms == 0) return false;
-  return old_deadline_ms - deadline_ms <= std::max<int64_t>(0, deadline_ms - now_ms_) / 16;
-}
-
-bool Stripe::ScheduleLocked(uint32_t name, int64_t deadline_ms, uint16_t& mark) {
-  if (deadline_ms == 0) return true;
-  const uint16_t added = wheel_.Add(name, TickAfter(deadline_ms));
-  if (added != 0) mark = added;
-  return added != 0;
-}
-
-bool Stripe::Expire(int64_t now_ms, size_t budget) {
-  MutexLock lock(mutex_);
-  now_ms_ = std::max(now_ms_, now_ms);
-  const bool arrived = wheel_.Advance(TickAt(now_ms_), budget, [this](TimingWheel::Item item) {
-    mutex_.AssertHeld();
-    ExpireItemLocked(item);
-  });
-  if (arrived) CompactLocked();
-  MeterIndexLocked();
-  return arrived;
-}
-
-// A stale item finds no entry that waits where it waited. Of several with one name and one mark
-// each has an item of its own.
-void Stripe::ExpireItemLocked(TimingWheel::Item item) {
-  const Ref ref = table_.FindNamed(item.name, [&](Ref found) IDEM_NO_ANALYSIS {
-    return EntryWheelMark(arena_.At(found)) == item.mark;
-  });
-  if (ref == 0) return;
-  char* const entry = arena_.At(ref);
-  const int64_t deadline_ms = EntryDeadlineMs(entry);
-  if (deadline_ms != 0 && deadline_ms <= now_ms_) {
-    // Were the change that brought the deadline lost, what stood there before would be back.
-    if (!IDEM_BUG(expiry_not_waited_for)) removal_lsn_ = std::max(removal_lsn_, EntryLsn(entry));
-    const uint64_t registers = counts_.registers;
-    DropLocked(Table::PlaceOfName(item.name), ref);
-    ++counts_.expired;
-    counts_.expired_registers += registers - counts_.registers;
-    return;
-  }
-  uint16_t mark = 0;
-  (void)ScheduleLocked(item.name, deadline_ms, mark);  // the wheel has room for one item again
-  SetEntryWheelMark(entry, mark);
-}
-
-// Nobody but the table knows where an entry stands: the wheel has its name.
-void Stripe::CompactLocked() {
-  const uint32_t page = arena_.SparsePage();
-  if (page == Arena::kNone) return;
-  const auto place_of = [&](Ref ref) IDEM_NO_ANALYSIS {
-    return Table::PlaceOf(static_cast<uint32_t>(shared_.HashOf(EntryKeyBytes(arena_.At(ref)))));
-  };
-  arena_.VisitBlocks(page, [&](Ref ref) IDEM_NO_ANALYSIS { table_.Prefetch(place_of(ref)); });
-  arena_.EmptyPage(
-      page, [&](Ref from, Ref to) IDEM_NO_ANALYSIS { table_.Replace(place_of(to), from, to); });
-}
 
 absl::Status Stripe::Apply(const StoredKey& key, Table::Place place, const Image& image, Lsn lsn) {
   if (!FitsEntry(image)) {

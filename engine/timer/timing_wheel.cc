@@ -11,7 +11,7 @@
 namespace idem::engine {
 namespace {
 
-constexpr uint32_t kItemsPerChunk = 30;
+constexpr uint32_t kItemsPerChunk = TimingWheel::kNextDueMax;
 constexpr uint32_t kNameMask = (1u << TimingWheel::kNameBits) - 1;
 constexpr uint32_t kLastPlace = 1u << (TimingWheel::kNameBits + TimingWheel::kDigitBits);
 
@@ -62,6 +62,18 @@ bool TimingWheel::Advance(uint64_t now_tick, size_t budget, absl::FunctionRef<vo
   }
   now_ = now_tick;
   return true;
+}
+
+size_t TimingWheel::NextDue(uint64_t now_tick, std::array<uint32_t, kNextDueMax>& names) const {
+  const std::optional<Visit> next = NextVisit();
+  if (!next || next->tick > now_tick) return 0;
+  const Chunk& chunk = ChunkAt(levels_[next->level].slots[Digit(next->tick, next->level)]);
+  size_t count = 0;
+  for (size_t i = chunk.count; i-- > 0;) {
+    const bool has_digit = (chunk.items[i] & kLastPlace) == 0 && chunk.items[i] > kNameMask;
+    if (!has_digit || chunk.all_parked) names[count++] = chunk.items[i] & kNameMask;
+  }
+  return count;
 }
 
 std::optional<uint64_t> TimingWheel::next_tick() const {

@@ -98,6 +98,11 @@ class TimingWheel {
   // tick that was asked for. `due` must not call Advance.
   bool Advance(uint64_t now_tick, size_t budget, absl::FunctionRef<void(Item)> due);
 
+  // Names of items that Advance will deliver next, in this order: those of one chunk, so that the
+  // owner can have their memory fetched. None if nothing is due or all of the chunk cascades.
+  static constexpr size_t kNextDueMax = 30;
+  size_t NextDue(uint64_t now_tick, std::array<uint32_t, kNextDueMax>& names) const;
+
   // The first tick at which Advance has something to do (it may be a cascade); now if work is left
   // over; nullopt if empty. O(levels).
   std::optional<uint64_t> next_tick() const;

@@ -36,6 +36,12 @@ class PagePoolTest : public testing::Test {
     }
     return pages;
   }
+  // As a background thread does when a store has stopped shrinking.
+  void Trim() {
+    pool_.Tend();
+    while (pool_.Trim()) {
+    }
+  }
 
   PagePool pool_;
   int told_low_ = 0;
@@ -217,6 +223,17 @@ TEST_F(PagePoolTest, TendGivesBackWhatAStoreThatHasShrunkDoesNotNeed) {
   for (size_t i = 0; i < 100; ++i) pool_.PageAt(pages[i])[0] = 'x';  // these are where they were
 }
 
+TEST_F(PagePoolTest, WhileAStoreShrinksOnlyWholeRegionsGoBack) {
+  const Pages pages = GrowTo(40);
+  for (const uint32_t page : pages) {
+    if (page % kRegionPages != 77) pool_.Give(page);
+  }
+  pool_.Tend();
+  EXPECT_EQ(Regions(), 40u);
+  EXPECT_TRUE(pool_.Trim());
+  EXPECT_EQ(pool_.memory_bytes(), 39 * PagePool::kRegionBytes + kPageBytes);
+}
+
 TEST_F(PagePoolTest, OfARegionWithAPageInUseTheFreeOnesGoBack) {
   const Pages pages = GrowTo(40);
   Pages kept;
@@ -224,7 +241,7 @@ TEST_F(PagePoolTest, OfARegionWithAPageInUseTheFreeOnesGoBack) {
     page % kRegionPages == 77 ? kept.push_back(page) : pool_.Give(page);
   }
   for (const uint32_t page : kept) std::memset(pool_.PageAt(page), 1, kPageBytes);
-  pool_.Tend();
+  Trim();
   EXPECT_LE(pool_.memory_bytes(),
             (kept.size() + (4 + 3) * kRegionPages + kPagesWanted) * kPageBytes);
   for (const uint32_t page : kept) {
@@ -241,7 +258,7 @@ TEST_F(PagePoolTest, WhatWentBackComesAgainBeforeNewRegions) {
   for (const uint32_t page : pages) {
     if (page % kRegionPages != 77) pool_.Give(page);
   }
-  pool_.Tend();
+  Trim();
   std::set<uint32_t> again;
   while (again.size() + 40 < 40 * kRegionPages) {
     pool_.Refill();
@@ -260,7 +277,7 @@ TEST_F(PagePoolTest, WithoutMemoryWhatWentBackStaysAway) {
   for (const uint32_t page : pages) {
     if (page % kRegionPages != 77) pool_.Give(page);
   }
-  pool_.Tend();
+  Trim();
   TakePages(pool_);
   const size_t before = pool_.memory_bytes();
   SetAllocationFailureForTest(1, AllocationFailure::kFromThenOn);
@@ -294,6 +311,7 @@ TEST_F(PagePoolTest, RandomCallsAgainstASet) {
     for (int step = 0; step < 20'000; ++step) {
       const bool grows = step / 4000 % 2 == 0;
       if (random() % 100 == 0) pool.Tend();
+      if (random() % 100 == 0) pool.Trim();
       if (random() % 8 < (grows ? 6u : 2u)) {
         pool.Refill(random() % 20);
         const uint32_t page = pool.Take();

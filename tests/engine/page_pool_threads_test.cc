@@ -47,7 +47,10 @@ TEST(PagePoolThreadsTest, RegionsComeAndGoBetweenThreads) {
   PagePool pool;
   std::atomic<bool> stops{false};
   std::thread tender([&] {
-    while (!stops.load()) pool.Tend();
+    while (!stops.load()) {
+      pool.Tend();
+      pool.Trim();
+    }
   });
   std::vector<std::thread> threads;
   for (int i = 0; i < kThreads; ++i) {

@@ -1,6 +1,7 @@
 #include "timer/timing_wheel.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <limits>
 #include <set>
@@ -167,6 +168,26 @@ TEST(TimingWheelTest, BudgetMayEndInTheMiddleOfACascade) {
     }
   }
   EXPECT_EQ(wheel.size(), 0u);
+}
+
+// Behind three items that are due stands one that is not; and before time is there, there are none.
+TEST(TimingWheelTest, NextDueNamesWhatComesNext) {
+  PagePool pool;
+  pool.Refill();
+  Arena arena(&pool);
+  TimingWheel wheel(&arena, 0);
+  std::array<uint32_t, TimingWheel::kNextDueMax> names;
+  for (const uint32_t name : {1u, 2u, 3u}) ASSERT_NE(wheel.Add(name, 5), 0);
+  ASSERT_NE(wheel.Add(4, 6), 0);
+  ASSERT_NE(wheel.Add(5, 100), 0);
+  EXPECT_EQ(wheel.NextDue(4, names), 0u);
+  ASSERT_EQ(wheel.NextDue(200, names), 3u);
+  EXPECT_EQ(std::set<uint32_t>(names.begin(), names.begin() + 3), (std::set<uint32_t>{1, 2, 3}));
+  EXPECT_TRUE(wheel.Advance(63, kPlenty, [](Item) {}));
+  EXPECT_EQ(wheel.NextDue(200, names), 0u) << "100 is 1.36: first it cascades";
+  EXPECT_FALSE(wheel.Advance(200, 2, [](Item) {}));
+  ASSERT_EQ(wheel.NextDue(200, names), 1u);
+  EXPECT_EQ(names[0], 5u);
 }
 
 // 100,000 = 24.26.32 in base 64: a move, an early delivery and the last one, and three steps of

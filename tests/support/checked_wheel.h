@@ -3,6 +3,7 @@
 #define IDEM_TESTS_SUPPORT_CHECKED_WHEEL_H_
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstdint>
 #include <map>
@@ -77,13 +78,19 @@ class CheckedWheel {
   template <typename OnDue>
   bool Advance(uint64_t ahead, size_t budget, OnDue on_due) {
     const uint64_t target = Now() + ahead;
-    size_t delivered = 0;
+    std::array<uint32_t, TimingWheel::kNextDueMax> names;
+    const size_t named = wheel_.NextDue(target, names);
+    size_t delivered = 0, as_named = 0;
     const bool done = wheel_.Advance(target, budget, [&](TimingWheel::Item item) {
       ++delivered;
+      if (as_named < named && item.name == names[as_named]) ++as_named;
       Deliver(item);
       on_due();
     });
     EXPECT_LE(delivered, budget);
+    if (budget > TimingWheel::kNextDueMax) {
+      EXPECT_EQ(as_named, named);
+    }
     EXPECT_LE(Now(), target);
     if (done) {
       EXPECT_EQ(Now(), target);
