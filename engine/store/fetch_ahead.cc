@@ -13,6 +13,7 @@ void FetchAhead(std::span<const Spot> spots) {
   for (const Spot& spot : spots) spot.stripe->PrefetchSlot(spot.place);
   for (size_t i = 0; i < spots.size(); ++i) all[i] = spots[i].stripe->EntryAt(spots[i].place);
   for (const Stripe::Whereabouts& there : std::span(all).first(spots.size())) {
+    if (there.entry == nullptr) continue;  // the stripe has had no entry yet
     if (there.is_new) __builtin_prefetch(Arena::HeaderOf(there.entry), 1);
     PrefetchEntryLines(there.entry);
   }

@@ -96,8 +96,8 @@ class alignas(64) Stripe {
 
   // For fetch_ahead.h. The first has the memory fetched that Execute and Apply look at first: the
   // lock and the line of the table. The second tells where the entry stands that most likely has
-  // this place, or where a new one will. That may be wrong, and nobody's memory by then: it may be
-  // fetched but not read.
+  // this place, or where a new one will; null if nobody knows. That may be wrong, and nobody's
+  // memory by then: it may be fetched but not read.
   void PrefetchSlot(Table::Place place) const IDEM_NO_ANALYSIS {
     __builtin_prefetch(&mutex_, 1);
     table_.Prefetch(place);
