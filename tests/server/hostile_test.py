@@ -197,7 +197,8 @@ class SlowTest(HostileTest):
             connection.sendall(encode(["MGET", *["large"] * 30]))
             self.serves()
         held = resident_bytes(self.server) - before
-        self.assertLess(held, 300 * MEBIBYTE, "40 times 30 MiB were asked for")
+        quarantine = 0 if DIVISOR == 1 else 256  # MiB of what was freed, that ASan keeps
+        self.assertLess(held, (150 + quarantine) * MEBIBYTE, "40 times 30 MiB were asked for")
         self.assertGreater(int(self.good.info()["evicted_clients"]), 10)
         for connection in deaf:
             connection.close()
