@@ -6,14 +6,14 @@
 //   epoll_wait ──► read all that are ready ──► execute ──► write what may leave, once ──► close
 //                                                     └──► commit what was changed, once
 //
-// Clients are read one after the other, then served, then written to, not one by one from end to
-// end: a system call leaves little of the caches to the code after it, and vice versa.
-//
 // so a durable batch of many clients needs one commit and each client one write. An answer that
 // waits for a commit holds up its own connection only: another thread commits, and the loop goes on
 // to read. When the commit comes, the loop is woken by an eventfd, but only if it sleeps and
 // something waits for it: the listener and the loop exchange `asleep_` in opposite order around
 // log_moves, so nothing is missed: no commit, and no new segment where the log had no room.
+//
+// Clients are read one after the other, then served, then written to, not one by one from end to
+// end: a system call leaves little of the caches to the code after it, and vice versa.
 //
 // A client whose command waits for its answer (BEGIN .. WAIT) is not read meanwhile, only watched:
 // should it go, its waiter goes too. The answer is put into LoopContext::waited by whoever brings

@@ -12,7 +12,7 @@ RATE = 20_000
 CONNECTIONS = 10
 POLL_SECONDS = 0.02
 FREED_SECONDS = 60  # a bound
-FILL_PER_SECOND = 150_000  # a slow fill; it is begun so much before the instant
+FILL_PER_SECOND = 80_000  # a slow fill; it is begun so much before the instant
 QUIET_SECONDS = 1
 # Keys that may be made by what clients had sent when the fill ended: they stay until their leases
 # end, long after the instant.
