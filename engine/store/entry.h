@@ -76,13 +76,13 @@ inline uint16_t EntryWheelMark(const char* entry) {
 void SetEntryWheelMark(char* entry, uint16_t mark);
 
 // Has the entry's memory fetched: all that stands before its value; or all of it, which with a
-// response of some 100 bytes is on three lines.
+// response of some 100 bytes is on three lines or four.
 inline constexpr size_t kLineBytes = 64;
 inline void PrefetchEntryHead(const char* entry) {
   for (size_t line = 0; line < 2; ++line) __builtin_prefetch(entry + line * kLineBytes, 1);
 }
 inline void PrefetchEntryLines(const char* entry) {
-  for (size_t line = 0; line < 3; ++line) __builtin_prefetch(entry + line * kLineBytes, 1);
+  for (size_t line = 0; line < 4; ++line) __builtin_prefetch(entry + line * kLineBytes, 1);
 }
 
 }  // namespace idem::engine
