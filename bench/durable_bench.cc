@@ -15,7 +15,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <latch>
 #include <memory>
 #include <mutex>
@@ -26,6 +25,7 @@
 
 #include "bench/key_space.h"
 #include "bench/latency_histogram.h"
+#include "bench/temporary_directory.h"
 #include "idem/store.h"
 
 namespace idem::bench {
@@ -41,27 +41,6 @@ const std::string kResponse(100, 'r');
   std::fprintf(stderr, "durable_bench: %s\n", what.c_str());
   std::abort();
 }
-
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    const char* const given = std::getenv("IDEM_BENCH_DIR");
-    const auto parent =
-        given == nullptr ? std::filesystem::temp_directory_path() : std::filesystem::path(given);
-    path_ = (parent / "idem-bench-XXXXXX").string();
-    if (mkdtemp(path_.data()) == nullptr) Fail("cannot make a directory in " + parent.string());
-  }
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 int64_t NsSince(Clock::time_point start) {
   return std::chrono::nanoseconds(Clock::now() - start).count();

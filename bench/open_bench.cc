@@ -25,6 +25,7 @@
 
 #include "base/hash.h"
 #include "bench/key_space.h"
+#include "bench/temporary_directory.h"
 #include "idem/store.h"
 
 namespace idem::bench {
@@ -101,14 +102,10 @@ class Directory {
     static Directory directory;
     return directory;
   }
-  ~Directory() {
-    std::error_code ignored;
-    fs::remove_all(root_, ignored);
-  }
   Directory(const Directory&) = delete;
   Directory& operator=(const Directory&) = delete;
 
-  std::string store() const { return root_ + "/store"; }
+  std::string store() const { return root_.path() + "/store"; }
   std::vector<std::string> Files() const {
     std::vector<std::string> files;
     for (const auto& entry : fs::directory_iterator(store())) files.push_back(entry.path());
@@ -123,16 +120,12 @@ class Directory {
 
  private:
   Directory() {
-    const char* const given = std::getenv("IDEM_BENCH_DIR");
-    const fs::path parent = given == nullptr ? fs::temp_directory_path() : fs::path(given);
-    root_ = (parent / "idem-bench-XXXXXX").string();
-    if (mkdtemp(root_.data()) == nullptr) Fail("cannot make a directory in " + parent.string());
     const KeySpace keys(1);
     const std::unique_ptr<Store> opened = OpenStore(store());
     for (uint64_t i = 0; i < RecordCount(); i += kBatch) FinishBatch(*opened, keys, i);
   }
 
-  std::string root_;
+  TemporaryDirectory root_;
 };
 
 // Reads `file` in pieces and gives each to `visit`.

@@ -1,13 +1,9 @@
 // Random calls on the system's files and on the ones in memory: every answer must be the same.
-#include <stdlib.h>
-
 #include <cstdint>
 #include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <random>
 #include <string>
-#include <system_error>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -15,6 +11,7 @@
 #include "gtest/gtest.h"
 #include "idem/file_system.h"
 #include "idem/memory_file_system.h"
+#include "tests/support/temporary_directory.h"
 #include "tests/support/test_size.h"
 
 namespace idem {
@@ -142,20 +139,17 @@ class Side {
 
 void RunSeed(uint64_t seed) {
   SCOPED_TRACE(absl::StrCat("replay with IDEM_SEED=", seed));
-  std::string directory = testing::TempDir() + "idem_model_XXXXXX";
-  ASSERT_NE(mkdtemp(directory.data()), nullptr);
+  const TemporaryDirectory directory;
   MemoryFileSystem memory_fs;
-  ASSERT_TRUE(memory_fs.CreateDirectory(directory).ok());
+  ASSERT_TRUE(memory_fs.CreateDirectory(directory.path()).ok());
   Side system(FileSystem::System());
   Side memory(&memory_fs);
-  RandomCalls calls(directory, seed);
+  RandomCalls calls(directory.path(), seed);
   for (int i = 0; i < kCallsPerRun && !testing::Test::HasFailure(); ++i) {
     const Call call = calls.Next();
     EXPECT_EQ(system.Do(call), memory.Do(call))
         << "call " << i << ", kind " << call.kind << ", " << call.path << ", " << call.other_path;
   }
-  std::error_code ignored;
-  std::filesystem::remove_all(directory, ignored);
 }
 
 // IDEM_SEED=n runs one seed alone.

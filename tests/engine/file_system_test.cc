@@ -2,20 +2,18 @@
 // the same results, the same codes, the same words.
 #include "idem/file_system.h"
 
-#include <stdlib.h>
-
 #include <algorithm>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
-#include <system_error>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "idem/memory_file_system.h"
+#include "tests/support/temporary_directory.h"
 
 namespace idem {
 namespace {
@@ -32,14 +30,8 @@ class FileSystemTest : public testing::TestWithParam<Kind> {
       directory_ = "/store";
       ASSERT_TRUE(fs_->CreateDirectory(directory_).ok());
     } else {
-      directory_ = testing::TempDir() + "idem_files_XXXXXX";
-      ASSERT_NE(mkdtemp(directory_.data()), nullptr);
+      directory_ = made_.emplace().path();
     }
-  }
-
-  void TearDown() override {
-    std::error_code ignored;
-    if (GetParam() == Kind::kSystem) std::filesystem::remove_all(directory_, ignored);
   }
 
   std::string Path(std::string_view name) const { return directory_ + "/" + std::string(name); }
@@ -80,6 +72,7 @@ class FileSystemTest : public testing::TestWithParam<Kind> {
 
   MemoryFileSystem memory_;
   FileSystem* const fs_ = GetParam() == Kind::kMemory ? &memory_ : FileSystem::System();
+  std::optional<TemporaryDirectory> made_;
   std::string directory_;
 };
 

@@ -4,7 +4,6 @@
 // inside the life of a SignalStorm they are interrupted and cut short as the kernel may do.
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -22,6 +21,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "idem/file_system.h"
+#include "tests/support/temporary_directory.h"
 
 namespace idem {
 namespace {
@@ -104,18 +104,11 @@ namespace {
 
 class PosixFileSystemTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string made = testing::TempDir() + "idem_posix_XXXXXX";
-    ASSERT_NE(mkdtemp(made.data()), nullptr);
-    directory_ = std::filesystem::canonical(made).string();
-    synced_paths = &synced_;
-  }
+  void SetUp() override { synced_paths = &synced_; }
 
   void TearDown() override {
     synced_paths = nullptr;
     sync_error = direct_writes = direct_error = 0;
-    std::error_code ignored;
-    std::filesystem::remove_all(directory_, ignored);
   }
 
   std::string Path(std::string_view name) const { return directory_ + "/" + std::string(name); }
@@ -129,7 +122,8 @@ class PosixFileSystemTest : public testing::Test {
   std::vector<std::string> TakeSynced() { return std::exchange(synced_, {}); }
 
   FileSystem* const fs_ = FileSystem::System();
-  std::string directory_;
+  const TemporaryDirectory made_;
+  const std::string& directory_ = made_.path();
   std::vector<std::string> synced_;
 };
 
