@@ -76,12 +76,11 @@ void Arena::Free(Ref ref) {
   header.first_word = std::min(header.first_word, static_cast<uint8_t>(index / 64));
   ++free_blocks_[header.size_class];
   block_bytes_ -= ClassBytes(header.size_class);
-  if (header.live > 1) {
-    SetLive(page, header.live - 1u);
-  } else {
-    Unlink(page);
-    GivePage(page);
-  }
+  if (header.live > 1) return SetLive(page, header.live - 1u);
+  Unlink(page);
+  free_blocks_[header.size_class] -= header.capacity;
+  if (spare_ != kNone) return GivePage(page);
+  spare_ = page;
 }
 
 uint32_t Arena::PageWithRoom(size_t size_class) {
@@ -111,16 +110,10 @@ uint32_t Arena::TakePage() {
   return page;
 }
 
-// It is in no chain, and none of its blocks lives.
+// It is in no chain, and belongs to no class any more.
 void Arena::GivePage(uint32_t page) {
-  const Header& header = HeaderAt(page);
-  free_blocks_[header.size_class] -= header.capacity;
-  if (spare_ == kNone) {
-    spare_ = page;
-  } else {
-    --page_count_;
-    pool_->Give(page);
-  }
+  --page_count_;
+  pool_->Give(page);
 }
 
 // Blocks that are moved out of a page need the room of others of their class: there is enough if
@@ -157,6 +150,7 @@ void Arena::EmptyPage(uint32_t page, absl::FunctionRef<void(Ref from, Ref to)> m
     moved(from, to);
   });
   free_blocks_[header.size_class] += header.live;
+  free_blocks_[header.size_class] -= header.capacity;
   block_bytes_ -= header.live * bytes;
   GivePage(page);
 }

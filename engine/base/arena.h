@@ -6,10 +6,10 @@
 //            │
 //            └─ a bit for each block: whether it is used
 //
-// A page belongs to one size class while a block of it lives. With its last block it goes back to
-// the pool, or becomes the arena's spare: where claims are few, the page of the only one would else
-// come and go with each. Size classes: steps of 8 bytes up to 512, of 64 up to 2048. Allocate and
-// Free are O(1): they look at the words of one header.
+// A page belongs to one size class while a block of it lives. When its last block is freed it goes
+// back to the pool, or becomes the arena's spare: where claims are few, the page of the only one
+// would else come and go with each. Size classes: steps of 8 bytes up to 512, of 64 up to 2048.
+// Allocate and Free are O(1): they look at the words of one header.
 //
 // Pages are chained through their headers, for each class by how full they are, in quarters. New
 // blocks go to the fullest page that has room, so that the emptiest ones drain. Where sizes change
@@ -50,9 +50,9 @@ class Arena {
   void Free(Ref ref);
 
   char* At(Ref ref) const { return pool_->UnitAt(ref); }
-  // The header of the page in which `block` stands.
-  static const char* HeaderOf(const char* block) {
-    return block - reinterpret_cast<uintptr_t>(block) % kPageBytes;
+  // Has the header fetched of the page in which `block` stands: Allocate and Free look at it.
+  static void PrefetchHeader(const char* block) {
+    __builtin_prefetch(block - reinterpret_cast<uintptr_t>(block) % kPageBytes, 1);
   }
 
   // A page whose blocks would find room in others of its class, if too much of the arena is waste;

@@ -75,14 +75,14 @@ inline uint16_t EntryWheelMark(const char* entry) {
 }
 void SetEntryWheelMark(char* entry, uint16_t mark);
 
-// Has the entry's memory fetched: all that stands before its value; or all of it, which with a
-// response of some 100 bytes is on three lines or four.
-inline constexpr size_t kLineBytes = 64;
-inline void PrefetchEntryHead(const char* entry) {
-  for (size_t line = 0; line < 2; ++line) __builtin_prefetch(entry + line * kLineBytes, 1);
-}
-inline void PrefetchEntryLines(const char* entry) {
-  for (size_t line = 0; line < 4; ++line) __builtin_prefetch(entry + line * kLineBytes, 1);
+// Lines of the cache on which an entry stands: all that is before its value; and all of it, with a
+// response of some 100 bytes.
+inline constexpr size_t kEntryHeadLines = 2;
+inline constexpr size_t kEntryLines = 4;
+// Has them fetched.
+inline void PrefetchEntry(const char* entry, size_t lines = kEntryLines) {
+  constexpr size_t kLineBytes = 64;
+  for (size_t line = 0; line < lines; ++line) __builtin_prefetch(entry + line * kLineBytes, 1);
 }
 
 }  // namespace idem::engine

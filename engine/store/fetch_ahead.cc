@@ -14,8 +14,8 @@ void FetchAhead(std::span<const Spot> spots) {
   for (size_t i = 0; i < spots.size(); ++i) all[i] = spots[i].stripe->EntryAt(spots[i].place);
   for (const Stripe::Whereabouts& there : std::span(all).first(spots.size())) {
     if (there.entry == nullptr) continue;  // the stripe has had no entry yet
-    if (there.is_new) __builtin_prefetch(Arena::HeaderOf(there.entry), 1);
-    PrefetchEntryLines(there.entry);
+    if (there.is_new) Arena::PrefetchHeader(there.entry);
+    PrefetchEntry(there.entry);
   }
 }
 

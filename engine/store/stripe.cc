@@ -70,7 +70,7 @@ bool Stripe::Execute(Call& call, const Moment& moment, Reply& reply) {
 Ref Stripe::FindLocked(const StoredKey& key, Table::Place place) const {
   return table_.Find(place, [&](Ref ref) IDEM_NO_ANALYSIS {
     const char* const entry = arena_.At(ref);
-    PrefetchEntryLines(entry);  // its tail comes together with its key
+    PrefetchEntry(entry);  // its tail comes together with its key
     return EntryHasKey(entry, key);
   });
 }

@@ -55,8 +55,8 @@ size_t Stripe::FetchDueLocked() {
   for (const uint32_t name : due) table_.Prefetch(Table::PlaceOfName(name));
   const auto fetch = [this](Ref ref) IDEM_NO_ANALYSIS {
     const char* const entry = arena_.At(ref);
-    PrefetchEntryHead(entry);
-    __builtin_prefetch(Arena::HeaderOf(entry), 1);
+    PrefetchEntry(entry, kEntryHeadLines);
+    Arena::PrefetchHeader(entry);
     return false;
   };
   for (const uint32_t name : due) (void)table_.FindNamed(name, fetch);

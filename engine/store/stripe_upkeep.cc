@@ -104,8 +104,7 @@ uint64_t Stripe::CopyFrom(uint64_t from, size_t count, const Moment& moment, std
 uint64_t Stripe::AddTo(SnapshotWriter& snapshot, uint64_t from, size_t count) {
   MutexLock lock(mutex_);
   snapshot.Misses(removal_lsn_);
-  table_.VisitFrom(from, count,
-                   [&](Ref ref) IDEM_NO_ANALYSIS { PrefetchEntryLines(arena_.At(ref)); });
+  table_.VisitFrom(from, count, [&](Ref ref) IDEM_NO_ANALYSIS { PrefetchEntry(arena_.At(ref)); });
   return table_.VisitFrom(from, count, [&](Ref ref) IDEM_NO_ANALYSIS {
     const char* const entry = arena_.At(ref);
     UuidText buffer;

@@ -15,6 +15,10 @@ constexpr uint32_t kItemsPerChunk = TimingWheel::kNextDueMax;
 constexpr uint32_t kNameMask = (1u << TimingWheel::kNameBits) - 1;
 constexpr uint32_t kLastPlace = 1u << (TimingWheel::kNameBits + TimingWheel::kDigitBits);
 
+// Whether a cascade moves the item on, to the slot of its digit; else it is delivered where it is.
+// A digit of 0 names the very moment.
+bool MovesOn(uint32_t item) { return (item & kLastPlace) == 0 && item > kNameMask; }
+
 }  // namespace
 
 struct TimingWheel::Chunk {
@@ -70,8 +74,8 @@ size_t TimingWheel::NextDue(uint64_t now_tick, std::array<uint32_t, kNextDueMax>
   const Chunk& chunk = ChunkAt(levels_[next->level].slots[Digit(next->tick, next->level)]);
   size_t count = 0;
   for (size_t i = chunk.count; i-- > 0;) {
-    const bool has_digit = (chunk.items[i] & kLastPlace) == 0 && chunk.items[i] > kNameMask;
-    if (!has_digit || chunk.all_parked) names[count++] = chunk.items[i] & kNameMask;
+    const uint32_t item = chunk.items[i];
+    if (chunk.all_parked || !MovesOn(item)) names[count++] = item & kNameMask;
   }
   return count;
 }
@@ -155,8 +159,7 @@ void TimingWheel::MoveOrDeliver(Slot from, uint32_t item, absl::FunctionRef<void
   const uint32_t name = item & kNameMask;
   if (from.level == 0 || (item & kLastPlace) != 0) return Deliver({name, MarkOf(from)}, due);
   const Slot last = {from.level - 1, item >> kNameBits};
-  // A digit of 0 names the very moment.
-  if (last.digit != 0 && Push(last, name | kLastPlace)) return;
+  if (MovesOn(item) && Push(last, name | kLastPlace)) return;
   Deliver({name, MarkOf(last)}, due);
 }
 
