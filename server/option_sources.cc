@@ -203,10 +203,8 @@ absl::Status CheckExposure(const Assignments& chosen, const ServerOptions& optio
                               "::1 and a tunnel"));
 }
 
-}  // namespace
-
-absl::StatusOr<ServerOptions> ParseOptions(std::span<const char* const> arguments,
-                                           std::span<const char* const> environment) {
+absl::StatusOr<ServerOptions> ReadAll(std::span<const char* const> arguments,
+                                      std::span<const char* const> environment) {
   absl::StatusOr<CommandLine> line = ReadCommandLine(arguments);
   if (!line.ok()) return line.status();
   absl::StatusOr<Assignments> variables = ReadEnvironment(environment);
@@ -221,6 +219,29 @@ absl::StatusOr<ServerOptions> ParseOptions(std::span<const char* const> argument
   options.check_only = line->check_only;
   if (absl::Status status = Apply(chosen, options); !status.ok()) return status;
   if (absl::Status status = CheckExposure(chosen, options); !status.ok()) return status;
+  return options;
+}
+
+// An error repeats what was written, and that may hold, in quotes, what ends a line or hides it.
+absl::Status WithoutControls(const absl::Status& error) {
+  std::string text;
+  for (const char c : error.message()) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::iscntrl(byte) != 0) {
+      absl::StrAppend(&text, "\\x", absl::Hex(byte, absl::kZeroPad2));
+    } else {
+      text.push_back(c);
+    }
+  }
+  return {error.code(), text};
+}
+
+}  // namespace
+
+absl::StatusOr<ServerOptions> ParseOptions(std::span<const char* const> arguments,
+                                           std::span<const char* const> environment) {
+  absl::StatusOr<ServerOptions> options = ReadAll(arguments, environment);
+  if (!options.ok()) return WithoutControls(options.status());
   return options;
 }
 

@@ -22,7 +22,8 @@
 namespace idem::server {
 
 // `arguments` without the program's name; `environment` as in environ, "NAME=value". An error is
-// one line that names the flag, the variable, or the file and the line, and says what to do.
+// one line that names the flag, the variable, or the file and the line, and says what to do;
+// control bytes in what it repeats are written as \x0a.
 absl::StatusOr<ServerOptions> ParseOptions(std::span<const char* const> arguments,
                                            std::span<const char* const> environment = {});
 

@@ -270,6 +270,12 @@ TEST_F(ConfigFile, ErrorsNameFileAndLine) {
   EXPECT_EQ(ErrorIn("\n" + std::string(70'000, 'x')), at2 + "is no line of a config file");
 }
 
+TEST_F(ConfigFile, AnErrorIsOneLineWhateverIsInQuotes) {
+  EXPECT_EQ(ErrorIn("prot\"a\\nb\\x1b\\x7f\" 1"),
+            path_ + ":1: no such setting: prota\\x0ab\\x1b\\x7f; --help lists all");
+  EXPECT_EQ(ErrorOf({"--port", "1\n2"}), "--port: cannot read '1\\x0a2'; it takes 0 to 65535");
+}
+
 TEST(UsageText, ListsEveryFlagWithItsDefault) {
   EXPECT_THAT(UsageText(), HasSubstr("--appendfsync (always)"));
   EXPECT_THAT(UsageText(), HasSubstr("--restart-grace-ms (-1)"));
