@@ -41,8 +41,8 @@ FULL = Effort(rounds=5, seconds=0.3, fresh_keys=50_000,
               growing_keys=3_000_000, storm_staying=1_000_000, storm_expiring=2_000_000,
               storm_seconds=2)
 CONTENTION_KEYS = 1_000_000
-PHASES = ",".join(side_by_side(operation, threads) for threads in (1, 2)
-                  for operation in table_figures.OPERATIONS)
+PHASES = ",".join([*table_figures.APART, *(side_by_side(operation, threads) for threads in (1, 2)
+                                           for operation in table_figures.OPERATIONS)])
 
 
 def flags(effort, **more):

@@ -9,6 +9,8 @@ OPERATIONS = {
     "claim": "fresh claim",
     "insert": "insert with response",
 }
+APART = {"find-apart": "replay / lookup, calls apart",
+         "duplicate-apart": "duplicate claim, calls apart"}
 YARDSTICK = "ceiling"
 
 
@@ -35,7 +37,8 @@ def speedups(runs, operation, batch, threads):
 
 
 COLUMNS = [(operation, batch) for operation in OPERATIONS for batch in (1, 16)]
-COLUMN_HEADS = [OPERATIONS[operation] + (f", {batch} a call" if batch > 1 else "")
+COLUMNS += [(operation, 1) for operation in APART]
+COLUMN_HEADS = [{**OPERATIONS, **APART}[operation] + (f", {batch} a call" if batch > 1 else "")
                 for operation, batch in COLUMNS]
 
 

@@ -1,5 +1,9 @@
 #include "bench/table/phase.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include <atomic>
 #include <barrier>
 #include <span>
@@ -14,6 +18,17 @@ namespace {
 std::atomic<uint64_t> next_fresh = 0;
 std::atomic<uint64_t> next_choice = 0;
 
+constexpr std::string_view kApart = "-apart";
+
+// Nothing behind it begins before all that is before it is done.
+void EndCall() {
+#ifdef __SSE2__
+  _mm_lfence();
+#else
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // the nearest there is
+#endif
+}
+
 // What one thread does.
 class Worker {
  public:
@@ -21,7 +36,8 @@ class Worker {
       : table_(table),
         resident_(resident),
         batch_(batch),
-        operation_(operation),
+        apart_(operation.ends_with(kApart)),
+        operation_(operation.substr(0, operation.size() - (apart_ ? kApart.size() : 0))),
         block_(*resident.shape),
         choice_(next_choice.fetch_add(1) << 40) {}
 
@@ -39,6 +55,7 @@ class Worker {
       if ((finds ? table_->Find(items) : table_->Insert(items)) != expected) {
         Fail("a wrong answer to " + std::string(operation_));
       }
+      if (apart_) EndCall();
     }
     return NowNs() - start;
   }
@@ -59,6 +76,7 @@ class Worker {
   Table* const table_;
   const Resident resident_;
   const size_t batch_;
+  const bool apart_;
   const std::string_view operation_;
   Block block_;
   uint64_t choice_;

@@ -6,6 +6,10 @@
 //   claim      of a fresh key
 //   insert     of a fresh key with its response: claim and completion
 //
+//   find-apart, ..   the same, but no call begins before the one before has its answer. Else a
+//                    core begins with the next one while it waits for memory, if a call is short
+//                    enough; a caller who does something with the answer does not gain by that.
+//
 // Every answer is checked. Fresh keys stay, so `claim` and `insert` are done for a number of keys
 // and not for a time.
 #ifndef IDEM_BENCH_TABLE_PHASE_H_
