@@ -1,6 +1,7 @@
 #include "store/stored_key.h"
 
 #include <cstdint>
+#include <cstring>
 
 #include "base/coding.h"
 
@@ -12,25 +13,24 @@ constexpr std::array<uint8_t, kUuidBytes> kPairAt = {0,  2,  4,  6,  9,  11, 14,
                                                      19, 21, 24, 26, 28, 30, 32, 34};
 constexpr std::array<uint8_t, 4> kHyphenAt = {8, 13, 18, 23};
 
-constexpr uint64_t InAll(uint8_t byte) { return 0x0101010101010101u * byte; }
-// For bytes below 0x80: the high bit of each that is at least `limit`.
-constexpr uint64_t AtLeast(uint64_t bytes, uint8_t limit) {
-  return (bytes + InAll(static_cast<uint8_t>(0x80 - limit))) & InAll(0x80);
-}
+// Vectors of the compilers, of whatever the machine has.
+using Characters = int8_t __attribute__((vector_size(16)));
+using Bytes = uint8_t __attribute__((vector_size(16)));
+using Pairs = uint16_t __attribute__((vector_size(16)));
+using Words = uint64_t __attribute__((vector_size(16)));
 
-// Eight digits in one register become four bytes, in their order. Adds to `wrong` if one of them is
-// no digit, or in upper case.
-uint32_t ParseEight(uint64_t text, uint64_t& wrong) {
-  const uint64_t letters = AtLeast(text, 'a');
-  const uint64_t digits = AtLeast(text, '0') & ~AtLeast(text, '9' + 1);
-  const uint64_t hex_letters = letters & ~AtLeast(text, 'f' + 1);
-  wrong |= (text & InAll(0x80)) | ((digits | hex_letters) ^ InAll(0x80));
+// Sixteen digits become eight bytes, in their order, each in the low half of a pair. Marks in
+// `wrong` what is no digit, or in upper case.
+Pairs ParseDigits(uint64_t first, uint64_t second, Words& wrong) {
+  const auto text = reinterpret_cast<Characters>(Words{first, second});
+  const auto digits = reinterpret_cast<Bytes>((text >= '0') & (text <= '9'));
+  const auto letters = reinterpret_cast<Bytes>((text >= 'a') & (text <= 'f'));
+  wrong |= ~reinterpret_cast<Words>(digits | letters);
   // '0' .. '9' end in their value; 'a' .. 'f' in theirs less 9.
-  uint64_t nibbles = (text & InAll(0x0f)) + (letters >> 7) * 9;
-  // The first character stands in the lowest byte: join neighbours, then pairs, then fours.
-  nibbles = ((nibbles << 4) | (nibbles >> 8)) & 0x00ff00ff00ff00ff;
-  nibbles = (nibbles | (nibbles >> 8)) & 0x0000ffff0000ffff;
-  return static_cast<uint32_t>(nibbles | (nibbles >> 16));
+  const Bytes nibbles = (reinterpret_cast<Bytes>(text) & 0x0f) + (letters & 9);
+  // The first character stands in the lower byte, and is the higher nibble.
+  const auto pairs = reinterpret_cast<Pairs>(nibbles);
+  return (pairs << 4 | pairs >> 8) & 0xff;
 }
 
 // Digits of the text that stand around its hyphens: 4 from `at`, 4 from `then`.
@@ -44,12 +44,14 @@ bool Pack(std::string_view text, char* uuid) {
     if (text[at] != '-') return false;
   }
   const char* const from = text.data();
-  uint64_t wrong = 0;
-  StoreAt(uuid, ParseEight(Load<uint64_t>(from), wrong));
-  StoreAt(uuid + 4, ParseEight(TwoGroups(from, 9, 14), wrong));
-  StoreAt(uuid + 8, ParseEight(TwoGroups(from, 19, 24), wrong));
-  StoreAt(uuid + 12, ParseEight(Load<uint64_t>(from + 28), wrong));
-  return wrong == 0;
+  Words wrong{};
+  const Pairs first = ParseDigits(Load<uint64_t>(from), TwoGroups(from, 9, 14), wrong);
+  const Pairs second = ParseDigits(TwoGroups(from, 19, 24), Load<uint64_t>(from + 28), wrong);
+  const Bytes packed = __builtin_shufflevector(  // the lower bytes of the pairs
+      reinterpret_cast<Bytes>(first), reinterpret_cast<Bytes>(second), 0, 2, 4, 6, 8, 10, 12, 14,
+      16, 18, 20, 22, 24, 26, 28, 30);
+  std::memcpy(uuid, &packed, kUuidBytes);
+  return (wrong[0] | wrong[1]) == 0;
 }
 
 }  // namespace
