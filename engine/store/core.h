@@ -1,6 +1,6 @@
 // The store behind idem::Store: stripes, log, tokens and time brought together.
 //
-//   Execute ──► hash once ──► room in the log ──► stripe (decide, append, install) ──► Reply, LSN
+//   Execute ──► hash, fetch ──► room in the log ──► stripe (decide, append, install) ──► Reply, LSN
 //
 // Thread rule: everything from any thread. No lock of its own: stripes and log have theirs.
 #ifndef IDEM_STORE_CORE_H_
@@ -115,9 +115,9 @@ class Core {
   Moment MomentFor(std::span<const Request> requests) const;
   void RefillPages(size_t requests);
   size_t ExecuteAppending(std::span<const Request> requests, std::span<Reply> replies);
-  size_t ExecuteBatch(std::span<const Request> requests, std::span<Reply> replies, Log::Room room);
-  size_t ExecuteTogether(std::span<const Request> requests, std::span<Reply> replies,
-                         Log::Room room, const Moment& moment);
+  size_t ExecuteRound(std::span<const Request> requests, std::span<Reply> replies);
+  size_t ExecuteStarted(std::span<const Request> requests, std::span<Reply> replies,
+                        std::span<Started> started);
   bool ExecuteBesideWaiters(Started& started, const Moment& moment, Reply& reply);
   bool ExecuteForWaiter(const Request& request, Reply& reply);
   bool SomebodyWaits() const { return waiting_.all.load(std::memory_order_relaxed) != 0; }
@@ -126,9 +126,10 @@ class Core {
   void ServeAfter(std::span<const Request> requests, std::span<const Reply> replies);
   bool ExecuteOne(Started& started, const Moment& moment, Reply& reply);
   bool ExecuteLarge(Started& started, const Moment& moment, Reply& reply);
-  void Start(const Request& request, Log::Room room, Reply& reply, Started& started);
-  size_t Prepare(const Request& request, Log::Room room, engine::Call& call);
-  size_t RoomFor(std::span<const Request> requests) const;
+  size_t Start(const Request& request, Reply& reply, Started& started) const;
+  static void Fetch(std::span<const Started> all);
+  size_t Prepare(const Request& request, engine::Call& call) const;
+  void CopyValue(engine::Call& call) const;
   void PrepareAll(std::span<const Request> requests, Transaction& transaction);
   static size_t RoomFor(const Transaction& transaction);
   static bool NeedsRoom(const Transaction& transaction);

@@ -11,9 +11,8 @@
 namespace idem::engine {
 namespace {
 
-// Requests that share one reservation of log room, and one look at the clock.
-constexpr size_t kBatch = 64;
-// Requests whose misses of the cache overlap: as many as a core has in flight, and a few.
+// Requests that share a reservation of log room and a look at the clock, and whose misses of the
+// cache overlap: as many as a core has in flight, and a few.
 constexpr size_t kTogether = 16;
 
 bool MayChange(const Request& request) {
@@ -52,28 +51,22 @@ void Core::RefillPages(size_t requests) {
 }
 
 // `call` knows its namespace. Returns the index of its stripe.
-size_t Core::Prepare(const Request& request, Log::Room room, engine::Call& call) {
+size_t Core::Prepare(const Request& request, engine::Call& call) const {
   call.request = &request;
   call.key = StoredKey(request.key);
   const uint64_t hash = HashOf(call.key);
   call.place = Table::PlaceOf(static_cast<uint32_t>(hash));
-  call.room = room;
-  const Policy& policy = PolicyIn(call.space);
-  call.value_room = ValueRoom(request, policy);
-  if (request.value.size() > kInlineValueBytesMax && KeepsValue(request, policy)) {
-    call.body = BodyRef(Body::New(request.value));
-  }
-  if (request.op == Op::kStep) call.MakeRoomForSteps();
+  call.value_room = ValueRoom(request, PolicyIn(call.space));
   return StripeIndexOf(hash, stripes_.size());
 }
 
-size_t Core::RoomFor(std::span<const Request> requests) const {
-  size_t bytes = 0;
-  for (const Request& request : requests) {
-    if (!MayChange(request)) continue;
-    bytes += MaxRecordBytes(request.key.size(), ValueRoom(request, PolicyOf(request.key)));
+// What is only worth its while once there is room in the log.
+void Core::CopyValue(engine::Call& call) const {
+  const Request& request = *call.request;
+  if (request.value.size() > kInlineValueBytesMax && KeepsValue(request, PolicyIn(call.space))) {
+    call.body = BodyRef(Body::New(request.value));
   }
-  return bytes;
+  if (request.op == Op::kStep) call.MakeRoomForSteps();
 }
 
 size_t Core::Execute(std::span<const Request> requests, std::span<Reply> replies,
@@ -87,83 +80,83 @@ size_t Core::Execute(std::span<const Request> requests, std::span<Reply> replies
   return done;
 }
 
-// Batch by batch; one by one where the log has little room.
+// Round by round; one by one where the log has little room.
 size_t Core::ExecuteAppending(std::span<const Request> requests, std::span<Reply> replies) {
   size_t done = 0;
-  size_t batch_max = kBatch;
+  size_t together_max = kTogether;
   while (done < requests.size()) {
-    const auto batch = requests.subspan(done, std::min(batch_max, requests.size() - done));
-    const size_t bytes = RoomFor(batch);
-    const Log::Room room = bytes == 0 ? Log::Room::kGranted : log_->Reserve(bytes);
-    if (room != Log::Room::kGranted && batch.size() > 1) {
-      batch_max = 1;
-      continue;
-    }
-    if (room == Log::Room::kBacklogFull) break;
-    const size_t executed = ExecuteBatch(batch, replies.subspan(done, batch.size()), room);
-    if (bytes != 0 && room == Log::Room::kGranted) log_->Release(bytes);
+    const size_t count = std::min(together_max, requests.size() - done);
+    const size_t executed =
+        ExecuteRound(requests.subspan(done, count), replies.subspan(done, count));
     done += executed;
-    if (executed == batch.size()) continue;
-    if (executed > 0 || batch.size() == 1) break;
-    batch_max = 1;  // what the others set aside must not stand in the way of a large one
+    if (executed == count) continue;
+    if (executed > 0 || count == 1) break;
+    together_max = 1;  // what the others set aside must not stand in the way of a large one
   }
   return done;
 }
 
-size_t Core::ExecuteBatch(std::span<const Request> requests, std::span<Reply> replies,
-                          Log::Room room) {
-  const Moment moment = MomentFor(requests);
-  RefillPages(requests.size());
-  if (requests.size() > 1) {
-    size_t done = 0;
-    while (done < requests.size()) {
-      const size_t together = std::min(kTogether, requests.size() - done);
-      const size_t executed = ExecuteTogether(requests.subspan(done, together),
-                                              replies.subspan(done, together), room, moment);
-      done += executed;
-      if (executed < together) break;
-    }
-    return done;
+size_t Core::ExecuteRound(std::span<const Request> requests, std::span<Reply> replies) {
+  if (requests.size() == 1) {
+    Started started;
+    return ExecuteStarted(requests, replies, {&started, 1});
   }
-  Started started;
-  Start(requests[0], room, replies[0], started);
-  return ExecuteBesideWaiters(started, moment, replies[0]) ? 1 : 0;
+  std::array<Started, kTogether> started;
+  return ExecuteStarted(requests, replies, std::span(started).first(requests.size()));
 }
 
 // In rounds over all, so that the misses of the cache overlap: first all keys are hashed, then what
-// they lead to is fetched, and then all is there.
-size_t Core::ExecuteTogether(std::span<const Request> requests, std::span<Reply> replies,
-                             Log::Room room, const Moment& moment) {
-  std::array<Started, kTogether> started;
-  const size_t count = requests.size();
-  std::array<Spot, kTogether> spots;
-  size_t spot_count = 0;
-  for (size_t i = 0; i < count; ++i) {
-    Start(requests[i], room, replies[i], started[i]);
-    if (started[i].stripe != nullptr) {
-      spots[spot_count++] = {started[i].stripe, started[i].call.place};
-    }
+// they lead to is on its way while the log and the clock are asked, and then all is there.
+size_t Core::ExecuteStarted(std::span<const Request> requests, std::span<Reply> replies,
+                            std::span<Started> started) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < requests.size(); ++i) bytes += Start(requests[i], replies[i], started[i]);
+  Fetch(started);
+  const Log::Room room = bytes == 0 ? Log::Room::kGranted : log_->Reserve(bytes);
+  if (room == Log::Room::kBacklogFull) return 0;
+  if (room != Log::Room::kGranted && requests.size() > 1) return 0;
+  const Moment moment = MomentFor(requests);
+  RefillPages(requests.size());
+  size_t done = 0;
+  while (done < requests.size()) {
+    started[done].call.room = room;
+    if (!ExecuteBesideWaiters(started[done], moment, replies[done])) break;
+    ++done;
   }
-  FetchAhead({spots.data(), spot_count});
-  for (size_t i = 0; i < count; ++i) {
-    if (!ExecuteBesideWaiters(started[i], moment, replies[i])) return i;
-  }
-  return count;
+  if (bytes != 0 && room == Log::Room::kGranted) log_->Release(bytes);
+  return done;
 }
 
-void Core::Start(const Request& request, Log::Room room, Reply& reply, Started& started) {
+// Returns the room in the log that it takes.
+size_t Core::Start(const Request& request, Reply& reply, Started& started) const {
   Renew(reply);
   started.call.space = namespaces_.Find(request.key);
   if (const char* why = WhyInvalid(request, PolicyIn(started.call.space))) {
     reply.outcome = Outcome::kInvalid;
     reply.error = why;
+    return 0;
+  }
+  started.stripe = stripes_[Prepare(request, started.call)].get();
+  return MayChange(request) ? MaxRecordBytes(request.key.size(), started.call.value_room) : 0;
+}
+
+// Of one alone only the line of the table: to look at it here would be to wait for it.
+void Core::Fetch(std::span<const Started> all) {
+  if (all.size() == 1) {
+    if (all[0].stripe != nullptr) all[0].stripe->PrefetchSlot(all[0].call.place);
     return;
   }
-  started.stripe = stripes_[Prepare(request, room, started.call)].get();
+  std::array<Spot, kTogether> spots;
+  size_t count = 0;
+  for (const Started& started : all) {
+    if (started.stripe != nullptr) spots[count++] = {started.stripe, started.call.place};
+  }
+  FetchAhead({spots.data(), count});
 }
 
 bool Core::ExecuteOne(Started& started, const Moment& moment, Reply& reply) {
   if (started.stripe == nullptr) return true;
+  CopyValue(started.call);
   return started.stripe->Execute(started.call, moment, reply) ||
          ExecuteLarge(started, moment, reply);
 }

@@ -4,9 +4,8 @@
 //   "orders:7"  ► sorted by name, a binary search ► Namespace "orders"
 //   "7", "x:7"  ► null: under the policy of the store, counted by nobody
 //
-// A store without namespaces pays two compares a request. With them a request takes two searches,
-// one for the room in the log and one for what it is subject to, and a change a few additions to
-// counters that all stripes share.
+// A store without namespaces pays a compare a request. With them a request takes a search, and a
+// change a few additions to counters that all stripes share.
 //
 // Thread-safe: what is known at the opening never changes, the counts are atomic, each by itself.
 #ifndef IDEM_STORE_NAMESPACES_H_

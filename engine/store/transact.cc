@@ -112,7 +112,8 @@ void Core::PrepareAll(std::span<const Request> requests, Transaction& transactio
   for (const Request& request : requests) {
     engine::Call& call = transaction.calls[transaction.size];
     call.space = namespaces_.Find(request.key);
-    const size_t stripe = Prepare(request, Log::Room::kGranted, call);
+    const size_t stripe = Prepare(request, call);
+    CopyValue(call);
     transaction.stripe_of[transaction.size] = stripes_[stripe].get();
     transaction.stripes[transaction.size] = stripe;
     ++transaction.size;

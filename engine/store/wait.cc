@@ -55,14 +55,13 @@ bool Core::ExecuteBesideWaiters(Started& started, const Moment& moment, Reply& r
 }
 
 bool Core::ExecuteForWaiter(const Request& request, Reply& reply) {
-  const size_t bytes = RoomFor({&request, 1});
-  const Log::Room room = bytes == 0 ? Log::Room::kGranted : log_->Reserve(bytes);
-  if (room == Log::Room::kBacklogFull) return false;
-  RefillPages(1);
   Started started;
-  Start(request, room, reply, started);
+  const size_t bytes = Start(request, reply, started);
+  started.call.room = bytes == 0 ? Log::Room::kGranted : log_->Reserve(bytes);
+  if (started.call.room == Log::Room::kBacklogFull) return false;
+  RefillPages(1);
   const bool done = ExecuteOne(started, MomentFor({&request, 1}), reply);
-  if (bytes != 0 && room == Log::Room::kGranted) log_->Release(bytes);
+  if (bytes != 0 && started.call.room == Log::Room::kGranted) log_->Release(bytes);
   return done;
 }
 
