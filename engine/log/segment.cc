@@ -17,7 +17,7 @@ constexpr size_t kDigits = 16;
 constexpr uint64_t kChunkBytes = 1 << 20;
 
 absl::Status WriteZeros(File& file, uint64_t bytes, Durability durability) {
-  const AlignedBuffer zeros(kChunkBytes);
+  const AlignedBuffer zeros(std::min(kChunkBytes, bytes));
   std::memset(zeros.data(), 0, zeros.size());
   absl::Status status;
   for (uint64_t offset = 0; offset < bytes && status.ok(); offset += kChunkBytes) {
