@@ -70,7 +70,7 @@ class SecuredTest(unittest.TestCase):
         server.process.send_signal(signal.SIGHUP)
         for _ in range(10_000):
             said = server.stderr()[known:]
-            if said.endswith("\n"):
+            if "event=reload" in said and said.endswith("\n"):
                 self.assertRegex(said, pattern)
                 return
             with RespConnection(server.port) as connection:  # asks, instead of sleeping
