@@ -85,15 +85,16 @@ void TellReady(const Server& server, const EventLog& log) {
   const std::string where = options.store.durability == Durability::kMemory
                                 ? "no data directory"
                                 : absl::StrCat("data in ", options.store.directory);
+  log.Write(
+      LogLevel::kNotice, "ready",
+      {{"version", kIdemVersion}, {"port", options.port}, {"admin_port", options.admin_port}});
+  // Last, so that who waits for this line finds the other in the log.
   std::printf("idem-server %s ready on %s, %s, durability %s, memory limit %s, %d thread%s\n",
               std::string(kIdemVersion).c_str(), server.listeners().Names().c_str(), where.c_str(),
               DurabilityName(options.store).c_str(),
               HumanBytes(options.store.memory_limit_bytes).c_str(), options.threads,
               options.threads == 1 ? "" : "s");
   std::fflush(stdout);
-  log.Write(
-      LogLevel::kNotice, "ready",
-      {{"version", kIdemVersion}, {"port", options.port}, {"admin_port", options.admin_port}});
   NotifyService("READY=1\nSTATUS=ready");
 }
 
