@@ -131,6 +131,7 @@ class Core {
   size_t Prepare(const Request& request, engine::Call& call) const;
   void CopyValue(engine::Call& call) const;
   void PrepareAll(std::span<const Request> requests, Transaction& transaction);
+  static size_t RoomFor(const engine::Call& call);
   static size_t RoomFor(const Transaction& transaction);
   static bool NeedsRoom(const Transaction& transaction);
   void LockAndExecute(std::span<const Request> requests, Transaction& transaction,

@@ -60,6 +60,10 @@ size_t Core::Prepare(const Request& request, engine::Call& call) const {
   return StripeIndexOf(hash, stripes_.size());
 }
 
+size_t Core::RoomFor(const engine::Call& call) {
+  return MaxRecordBytes(call.request->key.size(), call.value_room);
+}
+
 // What is only worth its while once there is room in the log.
 void Core::CopyValue(engine::Call& call) const {
   const Request& request = *call.request;
@@ -137,7 +141,7 @@ size_t Core::Start(const Request& request, Reply& reply, Started& started) const
     return 0;
   }
   started.stripe = stripes_[Prepare(request, started.call)].get();
-  return MayChange(request) ? MaxRecordBytes(request.key.size(), started.call.value_room) : 0;
+  return MayChange(request) ? RoomFor(started.call) : 0;
 }
 
 // Of one alone only the line of the table: to look at it here would be to wait for it.
@@ -165,7 +169,7 @@ bool Core::ExecuteOne(Started& started, const Moment& moment, Reply& reply) {
 bool Core::ExecuteLarge(Started& started, const Moment& moment, Reply& reply) {
   engine::Call& call = started.call;
   for (bool done = false; !done;) {
-    const size_t bytes = MaxRecordBytes(call.request->key.size(), call.value_room);
+    const size_t bytes = RoomFor(call);
     call.room = log_->Reserve(bytes);
     if (call.room == Log::Room::kBacklogFull) return false;
     call.MakeRoomForSteps();

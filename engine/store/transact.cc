@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "log/record.h"
 #include "store/core.h"
 
 namespace idem::engine {
@@ -94,10 +93,7 @@ absl::Status Core::CallTogether(std::span<const Request> requests, std::span<Rep
 
 size_t Core::RoomFor(const Transaction& transaction) {
   size_t bytes = 0;
-  for (size_t i = 0; i < transaction.size; ++i) {
-    const engine::Call& call = transaction.calls[i];
-    bytes += MaxRecordBytes(call.request->key.size(), call.value_room);
-  }
+  for (size_t i = 0; i < transaction.size; ++i) bytes += RoomFor(transaction.calls[i]);
   return bytes;
 }
 
