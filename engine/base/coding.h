@@ -27,16 +27,29 @@ void StoreAt(char* to, T value) {
   std::memcpy(to, &value, sizeof(T));
 }
 
-// Unsigned integers of `kBytes` bytes, 1 .. 8.
+// Unsigned integers of `kBytes` bytes, 0 .. 8. Put together in registers: copied into a larger
+// integer they would go through memory, and to read at once what was written in two parts stalls.
 template <size_t kBytes>
 uint64_t LoadBytes(const char* from) {
-  uint64_t value = 0;
-  std::memcpy(&value, from, kBytes);
-  return value;
+  if constexpr (kBytes == 8) return Load<uint64_t>(from);
+  if constexpr (kBytes >= 4) return Load<uint32_t>(from) | LoadBytes<kBytes - 4>(from + 4) << 32;
+  if constexpr (kBytes >= 2) return Load<uint16_t>(from) | LoadBytes<kBytes - 2>(from + 2) << 16;
+  if constexpr (kBytes == 1) return Load<uint8_t>(from);
+  return 0;
 }
 template <size_t kBytes>
 void StoreBytes(char* to, uint64_t value) {
-  std::memcpy(to, &value, kBytes);
+  if constexpr (kBytes == 8) {
+    StoreAt(to, value);
+  } else if constexpr (kBytes >= 4) {
+    StoreAt(to, static_cast<uint32_t>(value));
+    StoreBytes<kBytes - 4>(to + 4, value >> 32);
+  } else if constexpr (kBytes >= 2) {
+    StoreAt(to, static_cast<uint16_t>(value));
+    StoreBytes<kBytes - 2>(to + 2, value >> 16);
+  } else if constexpr (kBytes == 1) {
+    StoreAt(to, static_cast<uint8_t>(value));
+  }
 }
 
 template <typename T>
