@@ -162,10 +162,6 @@ void Table::DoubleDirectory() {
   directory_.store(directories_.back().get(), std::memory_order_release);
 }
 
-uint16_t Table::PrefixAt(const Bucket& bucket, size_t slot) {
-  return static_cast<uint16_t>(uint32_t{bucket.high[slot]} << 8 | bucket.low[slot] >> 8);
-}
-
 Table::Place Table::PlaceAt(const Bucket* segment, uint32_t bucket, size_t slot) {
   const uint32_t low = segment[bucket].low[slot];
   return {PrefixAt(segment[bucket], slot), static_cast<uint8_t>(bucket - (low & 3)),
@@ -187,14 +183,20 @@ bool Table::Split(uint16_t prefix) {
   Segment upper = {.page = page, .count = 0, .depth = static_cast<uint8_t>(depth)};
   auto* const from = reinterpret_cast<Bucket*>(pool_->PageAt(lower.page));
   Filler filler(reinterpret_cast<Bucket*>(pool_->PageAt(page)));
-  const uint32_t bit = 1u << (kPrefixBits - depth);
+  const auto bit = static_cast<uint16_t>(1u << (kPrefixBits - depth));
   for (uint32_t b = 0; b < kBuckets; ++b) {
-    for (uint32_t i = 0; i < kSlots; ++i) {
-      if (from[b].refs[i] == 0 || (PrefixAt(from[b], i) & bit) == 0) continue;
-      const uint32_t home = b - (from[b].low[i] & 3u);
-      IDEM_CHECK(filler.Add(from[b], i, home));
-      EraseFrom(from, home, {&from[b], i});
+    std::array<uint8_t, kProbes> gone{};  // by their distance from home
+    for (uint32_t who = WhoHas(from[b], bit); who != 0; who &= who - 1) {
+      const auto i = static_cast<uint32_t>(std::countr_zero(who));
+      const uint32_t distance = from[b].low[i] & 3u;
+      IDEM_CHECK(filler.Add(from[b], i, b - distance));
+      Clear({&from[b], i});
+      ++gone[distance];
       ++upper.count;
+    }
+    for (uint32_t distance = kProbes - 1, passed = 0; distance > 0; --distance) {
+      passed += gone[distance];
+      if (passed > 0) from[b - distance].passed -= static_cast<uint8_t>(passed);
     }
   }
   lower.count = static_cast<uint16_t>(lower.count - upper.count);
@@ -207,7 +209,13 @@ bool Table::Split(uint16_t prefix) {
 
 void Table::EraseFrom(Bucket* segment, uint32_t home, SlotAt at) {
   for (Bucket* before = segment + home; before < at.bucket; ++before) --before->passed;
+  Clear(at);
+}
+
+// All of it, so that WhoHas needs not look at references.
+void Table::Clear(SlotAt at) {
   at.bucket->low[at.index] = 0;
+  at.bucket->high[at.index] = 0;
   at.bucket->refs[at.index] = 0;
 }
 

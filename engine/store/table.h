@@ -160,20 +160,37 @@ class Table {
   static uint16_t LowOf(Place place, uint32_t distance) {
     return static_cast<uint16_t>((place.prefix & 0xffu) << 8 | uint32_t{place.tag} << 2 | distance);
   }
-  // A bit for each slot whose `low` is this one under the mask. Eight of the nine in one compare.
+  static uint16_t PrefixAt(const Bucket& bucket, size_t slot) {
+    return static_cast<uint16_t>(uint32_t{bucket.high[slot]} << 8 | bucket.low[slot] >> 8);
+  }
+  // Eight of the nine slots in one compare, as bits.
+  using Eight = uint16_t __attribute__((vector_size(16)));
+  template <typename Lanes>
+  static uint32_t BitsOf(Lanes lanes) {  // all ones or zero each
+#ifdef __SSE2__
+    const __m128i bytes = _mm_packs_epi16(reinterpret_cast<__m128i>(lanes), _mm_setzero_si128());
+    return static_cast<uint32_t>(_mm_movemask_epi8(bytes));
+#else
+    uint32_t bits = 0;
+    for (uint32_t i = 0; i < 8; ++i) bits |= (lanes[i] & 1u) << i;
+    return bits;
+#endif
+  }
+  // A bit for each slot whose `low` is this one under the mask.
   static uint32_t WhoMatches(const Bucket& bucket, uint16_t low, uint16_t mask) {
-    using Eight = uint16_t __attribute__((vector_size(16)));
     Eight eight;
     std::memcpy(&eight, bucket.low.data(), sizeof(eight));
-    const auto equal = (eight & mask) == low;  // all ones or zero each
-    uint32_t who = uint32_t{(bucket.low[8] & mask) == low} << 8;
-#ifdef __SSE2__
-    const __m128i bytes = _mm_packs_epi16(reinterpret_cast<__m128i>(equal), _mm_setzero_si128());
-    return who | static_cast<uint32_t>(_mm_movemask_epi8(bytes));
-#else
-    for (uint32_t i = 0; i < 8; ++i) who |= (equal[i] & 1u) << i;
-    return who;
-#endif
+    return BitsOf((eight & mask) == low) | uint32_t{(bucket.low[8] & mask) == low} << 8;
+  }
+  // A bit for each slot whose prefix has `bit`. An empty one has none.
+  static uint32_t WhoHas(const Bucket& bucket, uint16_t bit) {
+    using Bytes = uint8_t __attribute__((vector_size(8)));
+    Eight low;
+    Bytes high;
+    std::memcpy(&low, bucket.low.data(), sizeof(low));
+    std::memcpy(&high, bucket.high.data(), sizeof(high));
+    const Eight prefixes = __builtin_convertvector(high, Eight) << 8 | low >> 8;
+    return BitsOf((prefixes & bit) != 0) | uint32_t{(PrefixAt(bucket, 8) & bit) != 0} << 8;
   }
   Directory& directory() const { return *directory_.load(std::memory_order_relaxed); }
   Bucket* BucketOf(Place place) const {
@@ -193,7 +210,7 @@ class Table {
   static void Put(Bucket* segment, uint32_t bucket, Place place, Ref ref);
   static uint32_t HopTo(Bucket* segment, uint32_t bucket);
   static void EraseFrom(Bucket* segment, uint32_t home, SlotAt at);
-  static uint16_t PrefixAt(const Bucket& bucket, size_t slot);
+  static void Clear(SlotAt at);
   static Place PlaceAt(const Bucket* segment, uint32_t bucket, size_t slot);
   SlotAt SearchRef(Place place, Ref ref) const;
   bool MakeFirstSegment();
