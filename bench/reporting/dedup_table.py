@@ -77,8 +77,10 @@ def contention(effort, available, scratch):
 
 
 def growth_by_claims(effort, scratch):
-    claims = Setup("Idem, claims", "idem", (("keys", max(effort.sizes)), ("only_claims", True)))
-    return table_runs.in_turns([claims], effort.rounds, scratch)
+    shape = (("keys", max(effort.sizes)), ("only_claims", True))
+    return table_runs.in_turns([Setup("Idem, claims", "idem", shape),
+                                Setup("no table: the machine itself", "machine", shape)],
+                               effort.rounds, scratch)
 
 
 def run(effort, scratch, say):

@@ -16,13 +16,16 @@
 namespace idem::bench {
 namespace {
 
+// Longer than a run, and short beside the retention, as leases are.
+constexpr int64_t kLeaseMs = 3'600'000;
+
 class IdemTable final : public Table {
  public:
   explicit IdemTable(const TableOptions& options) : code_(options.code) {
     Options store_options;
     store_options.durability = Durability::kMemory;
     store_options.memory_limit_bytes = uint64_t{64} << 30;
-    store_options.policy.default_lease_ms = kRetentionMs;
+    store_options.policy.default_lease_ms = kLeaseMs;
     store_options.policy.default_retention_ms = kRetentionMs;
     store_options.stripes = options.stripes;
     absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(store_options);

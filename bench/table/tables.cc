@@ -10,6 +10,7 @@ const std::map<std::string, MakeTable>& Tables() {
       {"idem", MakeIdem},
       {"ceiling", MakeCeiling},
       {"ceiling-4k", MakeCeilingOnSmallPages},
+      {"machine", MakeMachine},
       {"std", MakeStripedStd},
       {"absl", MakeStripedAbsl},
 #ifdef IDEM_BENCH_TBB

@@ -14,6 +14,9 @@ std::unique_ptr<Table> MakeIdem(const TableOptions& options);
 std::unique_ptr<Table> MakeCeiling(const TableOptions& options);
 std::unique_ptr<Table> MakeCeilingOnSmallPages(const TableOptions& options);
 
+// No table at all: what the machine itself takes from calls.
+std::unique_ptr<Table> MakeMachine(const TableOptions& options);
+
 // std::unordered_map and absl::flat_hash_map, cut into stripes with a mutex each.
 std::unique_ptr<Table> MakeStripedStd(const TableOptions& options);
 std::unique_ptr<Table> MakeStripedAbsl(const TableOptions& options);
