@@ -94,7 +94,7 @@ class Subject {
   PagePool pool_;
   MemoryMeter memory_{uint64_t{64} << 30};
   TokenSource tokens_{log_.tokens};
-  StripeShared shared_{&pool_, &memory_, &tokens_, log_.log.get(), &secret_};
+  StripeShared shared_{&pool_, &pool_, &memory_, &tokens_, log_.log.get(), &secret_};
   Stripe stripe_{&shared_};
 };
 

@@ -14,7 +14,8 @@ uint32_t LowestBit(uint64_t bits) { return static_cast<uint32_t>(std::countr_zer
 
 }  // namespace
 
-PagePool::PagePool() : bases_(new std::atomic<char*>[kRegionsMax]()) {}
+PagePool::PagePool(Standby standby)
+    : standby_(standby), bases_(new std::atomic<char*>[kRegionsMax]()) {}
 
 PagePool::~PagePool() {
   for (size_t region = 0; region < free_.size(); ++region) {
@@ -35,13 +36,20 @@ PagePool::PageBits PagePool::Together(const PageBits& some, const PageBits& othe
 bool PagePool::RefillNow(size_t pages) {
   while (free_count_.load(std::memory_order_relaxed) < pages && AddPages(pages)) {
   }
-  // A small store has no pages ahead, so its callers are not sent for more.
-  return RegionsAhead() > 0 && !told_low_.load(std::memory_order_relaxed) &&
+  return free_count_.load(std::memory_order_relaxed) < pages_low_.load(std::memory_order_relaxed) &&
+         !told_low_.load(std::memory_order_relaxed) &&
          !told_low_.exchange(true, std::memory_order_relaxed);
 }
 
 size_t PagePool::RegionsAhead() const {
-  return std::min(region_count_.load(std::memory_order_relaxed) / 8, kRegionsAheadMax);
+  return std::min(region_count_.load(std::memory_order_relaxed) / standby_.ahead_part,
+                  standby_.ahead_max);
+}
+
+// A small store has no pages ahead, so its callers are not sent for more.
+void PagePool::CountRegion(int sign) {
+  region_count_.fetch_add(static_cast<size_t>(sign), std::memory_order_relaxed);
+  pages_low_.store(RegionsAhead() > 0 ? kPagesWanted : 0, std::memory_order_relaxed);
 }
 
 void PagePool::Tend() {
@@ -56,7 +64,7 @@ void PagePool::Tend() {
 }
 
 bool PagePool::HasTooMany() const {
-  const size_t spare_regions = std::max<size_t>(3, region_count_.load() / 32);
+  const size_t spare_regions = std::max(standby_.spare_min, region_count_.load() / 32);
   return free_count_.load(std::memory_order_relaxed) >= PagesAhead() + spare_regions * kRegionPages;
 }
 
@@ -124,7 +132,7 @@ bool PagePool::AddRegion() {
   has_free_.resize(std::max(has_free_.size(), region / 64 + 1));
   free_[region].fill(~uint64_t{0});
   SetHasFree(static_cast<uint32_t>(region), true);
-  region_count_.fetch_add(1, std::memory_order_relaxed);
+  CountRegion(+1);
   free_count_.fetch_add(kRegionPages, std::memory_order_relaxed);
   return true;
 }
@@ -163,7 +171,7 @@ bool PagePool::ReleaseFreeRegion() {
     if (region-- == 0) return false;
     free_count_.fetch_sub(Count(free_[region]), std::memory_order_relaxed);
     absent_count_.fetch_sub(Count(absent_[region]), std::memory_order_relaxed);
-    region_count_.fetch_sub(1, std::memory_order_relaxed);
+    CountRegion(-1);
     free_[region] = absent_[region] = {};
     SetHasFree(static_cast<uint32_t>(region), false);
     base = bases_[region].exchange(nullptr, std::memory_order_relaxed);

@@ -41,7 +41,16 @@ class PagePool {
   static constexpr size_t kRegionsMax = 1 << 14;
   static constexpr uint32_t kNoPage = ~uint32_t{0};
 
-  PagePool();
+  // How many regions stand by, beside the pages that callers want at once.
+  struct Standby {
+    size_t ahead_part;  // populated ahead of a store that grows: one for so many that it has ..
+    size_t ahead_max;   // .. up to this
+    size_t spare_min;   // free and not given back: one for 32 that it has, and not below this
+  };
+  static constexpr Standby kStandbyOfEntries = {.ahead_part = 8, .ahead_max = 4, .spare_min = 3};
+  static constexpr Standby kStandbyOfIndex = {.ahead_part = 2, .ahead_max = 1, .spare_min = 1};
+
+  explicit PagePool(Standby standby = kStandbyOfEntries);
   ~PagePool();
   PagePool(const PagePool&) = delete;
   PagePool& operator=(const PagePool&) = delete;
@@ -52,13 +61,13 @@ class PagePool {
   // somebody should call Tend.
   bool Refill(size_t requests = 1) {
     const size_t free = free_count_.load(std::memory_order_relaxed);
-    if (free >= kPagesWanted && free >= PagesFor(requests)) [[likely]]
+    const size_t low = pages_low_.load(std::memory_order_relaxed);
+    if (free >= low && free >= PagesFor(requests)) [[likely]]
       return false;
     return RefillNow(PagesFor(requests));
   }
-  // For a background thread: populates regions ahead of a store that grows, an eighth of what it
-  // has and 8 MiB at most, and gives back the regions that a store which shrinks does not need: of
-  // free pages it keeps 6 MiB beside those ahead, or a 32nd of all if that is more.
+  // For a background thread: populates regions ahead of a store that grows, and gives back those
+  // that a store which shrinks does not need (Standby).
   void Tend();
   // The same of the free pages of one region that stays. False: there is nothing to give back.
   bool Trim();
@@ -91,9 +100,8 @@ class PagePool {
   static_assert(kRegionsMax << kRegionUnitBits == uint64_t{1} << 32, "a unit number has 32 bits");
 
   static constexpr size_t kPagesStandingBy = 62;
-  static constexpr size_t kPagesPerRequest = 2;  // of the arena, and of the table
-  static constexpr size_t kPagesWanted = kRegionPages + kPagesStandingBy;  // below: run low
-  static constexpr size_t kRegionsAheadMax = 4;
+  static constexpr size_t kPagesPerRequest = 2;  // of entries and wheel; the index takes one
+  static constexpr size_t kPagesWanted = kRegionPages + kPagesStandingBy;  // beside those ahead
 
   using PageBits = std::array<uint64_t, kRegionPages / 64>;  // a bit for each page of a region
 
@@ -106,6 +114,7 @@ class PagePool {
   bool PopulateAbsent() IDEM_REQUIRES(growth_mutex_);
   bool ReleaseFreeRegion();
   size_t RegionsAhead() const;
+  void CountRegion(int sign) IDEM_REQUIRES(mutex_);
   size_t PagesAhead() const { return RegionsAhead() * kRegionPages + kPagesWanted; }
   bool HasTooMany() const;
   template <typename Visit>
@@ -113,10 +122,12 @@ class PagePool {
   uint32_t LowestWithFree() IDEM_REQUIRES(mutex_);
   void SetHasFree(uint32_t region, bool has_free) IDEM_REQUIRES(mutex_);
 
+  const Standby standby_;
   // A null base: the region is not there. Read without a lock: who has a page has its region.
   const std::unique_ptr<std::atomic<char*>[]> bases_;
   std::atomic<size_t> free_count_{0};
   std::atomic<size_t> region_count_{0};
+  std::atomic<size_t> pages_low_{0};  // with fewer free ones Tend should be called
   std::atomic<size_t> absent_count_{0};
   std::atomic<bool> told_low_{false};
 

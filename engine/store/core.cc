@@ -29,7 +29,8 @@ size_t LoadingThreads(const Options& options) {
 
 Core::Core(const Options& options)
     : options_(options), namespaces_(options.namespaces), memory_(options.memory_limit_bytes) {
-  shared_.pool = &pool_;
+  shared_.entry_pool = &entry_pool_;
+  shared_.index_pool = &index_pool_;
   shared_.memory = &memory_;
   shared_.table_secret = &table_secret_;
   shared_.namespaces = &namespaces_;
@@ -130,7 +131,7 @@ Stats Core::GetStats() const {
   stats.durability = options_.durability;
   stats.memory_bytes = memory_.used();
   stats.memory_limit_bytes = memory_.limit();
-  stats.page_bytes = pool_.memory_bytes();
+  stats.page_bytes = entry_pool_.memory_bytes() + index_pool_.memory_bytes();
   for (const auto& stripe : stripes_) stripe->AddStats(stats);
   namespaces_.AddStats(stats);
   stats.waiting = waiting_.all.load(std::memory_order_relaxed);
@@ -162,8 +163,13 @@ bool Core::ExpireSlice() {
   return done;
 }
 
+void Core::TendPages() {
+  entry_pool_.Tend();
+  index_pool_.Tend();
+}
+
 void Core::TrimPages() {
-  while (pool_.Trim()) std::this_thread::yield();
+  while (entry_pool_.Trim() || index_pool_.Trim()) std::this_thread::yield();
 }
 
 void Core::RefillTokens() {

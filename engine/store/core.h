@@ -94,7 +94,7 @@ class Core {
   void RefillTokens();
   // Has pages stand by, gives back regions that are not needed; and the rest of what is not needed,
   // once nothing is left to free. For the housekeeper.
-  void TendPages() { pool_.Tend(); }
+  void TendPages();
   void TrimPages();
 
  private:
@@ -147,7 +147,8 @@ class Core {
   const HashSecret table_secret_ = RandomSecret();
   HashSecret secret_{};  // of fingerprints and owners; the log keeps it
   std::string store_id_;
-  PagePool pool_;
+  PagePool entry_pool_{PagePool::kStandbyOfEntries};
+  PagePool index_pool_{PagePool::kStandbyOfIndex};
   MemoryMeter memory_;
   StripeShared shared_;
   std::unique_ptr<StoreClock> clock_;

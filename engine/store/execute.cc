@@ -47,7 +47,7 @@ size_t ValueRoom(const Request& request, const Policy& policy) {
 }  // namespace
 
 void Core::RefillPages(size_t requests) {
-  if (pool_.Refill(requests)) housekeeper_->Wake();
+  if (shared_.RefillPages(requests)) housekeeper_->Wake();
 }
 
 // `call` knows its namespace. Returns the index of its stripe.

@@ -53,7 +53,7 @@ absl::Status LoadShare::InstallOne(const Waiting& waiting, const Spot& spot) {
   const absl::StatusOr<size_t> length = DecodeRecord(waiting.found.record, image);
   if (!length.ok()) return length.status();
   if (target_.cursors != nullptr) target_.cursors->Loaded(image);
-  target_.shared->pool->Refill();
+  target_.shared->RefillPages();
   return spot.stripe->Apply(waiting.key, spot.place, image, waiting.found.lsn);
 }
 

@@ -15,7 +15,8 @@ namespace idem::engine {
 
 class MemoryMeter {
  public:
-  explicit MemoryMeter(uint64_t limit_bytes) : limit_(static_cast<int64_t>(limit_bytes)) {}
+  explicit MemoryMeter(uint64_t limit_bytes)
+      : limit_(static_cast<int64_t>(limit_bytes)), full_at_(limit_bytes / 10 * 9) {}
 
   class Share {
    public:
@@ -48,7 +49,7 @@ class MemoryMeter {
   }
   uint64_t limit() const { return static_cast<uint64_t>(limit_); }
   // From here on new entries are refused.
-  bool full() const { return used() >= limit() / 10 * 9; }
+  bool full() const { return used() >= full_at_; }
   // What a response may still take.
   uint64_t left() const { return used() >= limit() ? 0 : limit() - used(); }
 
@@ -56,6 +57,7 @@ class MemoryMeter {
   static constexpr int64_t kTellBytes = 4 << 10;
 
   const int64_t limit_;
+  const uint64_t full_at_;
   std::atomic<int64_t> used_{0};
 };
 

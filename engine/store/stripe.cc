@@ -34,9 +34,9 @@ void Call::MakeRoomForSteps() {
 
 Stripe::Stripe(const StripeShared* shared)
     : shared_(*shared),
-      arena_(shared->pool),
-      chunks_(shared->pool),
-      table_(shared->pool),
+      arena_(shared->entry_pool),
+      chunks_(shared->entry_pool),
+      table_(shared->index_pool),
       wheel_(&chunks_, 0),
       meter_(shared->memory) {}
 

@@ -24,7 +24,6 @@
 #include "absl/status/status.h"
 #include "base/arena.h"
 #include "base/mutex.h"
-#include "base/page_pool.h"
 #include "idem/request.h"
 #include "idem/stats.h"
 #include "log/image.h"
@@ -34,8 +33,8 @@
 #include "store/memory_meter.h"
 #include "store/namespaces.h"
 #include "store/stored_key.h"
+#include "store/stripe_shared.h"
 #include "store/table.h"
-#include "store/token_source.h"
 #include "store/transition.h"
 #include "timer/timing_wheel.h"
 
@@ -48,22 +47,6 @@ inline uint64_t TickAt(int64_t now_ms) { return static_cast<uint64_t>(now_ms / k
 // What background work does in one hold of a stripe's lock.
 inline constexpr size_t kExpiryUnitsPerHold = 64;
 inline constexpr size_t kSnapshotEntriesPerHold = 128;
-
-// What all stripes of a store share. `tokens` and `log` may come after recovery, before the first
-// Execute. Outlives the stripes.
-struct StripeShared {
-  PagePool* pool = nullptr;
-  MemoryMeter* memory = nullptr;
-  TokenSource* tokens = nullptr;
-  Log* log = nullptr;
-  const HashSecret* table_secret = nullptr;
-  const Namespaces* namespaces = nullptr;
-
-  // Of the packed bytes: a UUID's text and the 16 bytes it spells meet in one place of the table.
-  uint64_t HashOf(std::string_view key_bytes) const {
-    return KeyedHash64(*table_secret, key_bytes);
-  }
-};
 
 // One request on its way: its key packed and hashed, its large value copied, before any lock is
 // taken.

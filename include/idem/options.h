@@ -38,8 +38,9 @@ struct Options {
   int64_t sync_interval_ms = 1000;
 
   // Entries, index, wheel and large responses together: 16 MiB or more. At 90 % new claims are
-  // refused; claims that run can always finish. Recovery never refuses. All but the responses over
-  // 256 bytes cannot be more than 32 GiB, whatever the limit.
+  // refused; claims that run can always finish. Recovery never refuses. Entries and
+  // wheel, without responses over 256 bytes, cannot be more than 32 GiB, whatever the limit; nor
+  // can the index.
   uint64_t memory_limit_bytes = uint64_t{1} << 30;
   // Of every key, but for those of a namespace that is named here, at most NamespaceOptions::kMax.
   Policy policy = {};

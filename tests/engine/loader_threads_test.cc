@@ -134,7 +134,8 @@ class Loaded {
 
   PagePool pool_;
   MemoryMeter memory_{uint64_t{1} << 30};
-  const StripeShared shared_{.pool = &pool_, .memory = &memory_, .table_secret = &secret_};
+  const StripeShared shared_{
+      .entry_pool = &pool_, .index_pool = &pool_, .memory = &memory_, .table_secret = &secret_};
   const HashSecret secret_{};
   const Policy policy_{};
   const Moment moment_{.now_ms = 1, .policy = &policy_, .secret = &secret_};

@@ -3,7 +3,7 @@
 // Resident is what the store has from the system for entries, index and wheel; live is what stands
 // in it. Large responses are left out: they stand in allocations of their own.
 //
-// The bound: a tenth of the pages may be waste, and some 16 MiB of pages stand by.
+// The bound: a tenth of the pages may be waste, and some 24 MiB of pages stand by.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -27,7 +27,7 @@ constexpr int kDays = 8;
 constexpr int kHours = 24 * kDays;
 constexpr int kRoundsAMinute =
     60;  // of the housekeeper; it makes 1200, if it is not asked for more
-constexpr double kStandingBy = 18 << 20;
+constexpr double kStandingBy = 24 << 20;
 constexpr size_t kResponseBytesMax = Response::kInlineBytes;
 
 class StoreChurnTest : public StoreTest {

@@ -82,7 +82,7 @@ class OneStripe {
   MemoryMeter memory;
   RecordList log;
   TokenSource tokens{{.first = 1, .limit = Token{1} << 52}};
-  StripeShared shared{&pool, &memory, &tokens, &log, &secret};
+  StripeShared shared{&pool, &pool, &memory, &tokens, &log, &secret};
   Stripe stripe{&shared};
 
  private:
