@@ -22,6 +22,7 @@
 #define IDEM_EXCLUDES(...) IDEM_THREAD_ANNOTATION(locks_excluded(__VA_ARGS__))
 #define IDEM_ACQUIRE(...) IDEM_THREAD_ANNOTATION(acquire_capability(__VA_ARGS__))
 #define IDEM_RELEASE(...) IDEM_THREAD_ANNOTATION(release_capability(__VA_ARGS__))
+#define IDEM_TRY_ACQUIRE(...) IDEM_THREAD_ANNOTATION(try_acquire_capability(__VA_ARGS__))
 #define IDEM_ASSERT_HELD(...) IDEM_THREAD_ANNOTATION(assert_capability(__VA_ARGS__))
 #define IDEM_NO_ANALYSIS IDEM_THREAD_ANNOTATION(no_thread_safety_analysis)
 
@@ -30,6 +31,7 @@ namespace idem::engine {
 class IDEM_CAPABILITY("mutex") Mutex {
  public:
   void Lock() IDEM_ACQUIRE() { mutex_.lock(); }
+  bool TryLock() IDEM_TRY_ACQUIRE(true) { return mutex_.try_lock(); }
   void Unlock() IDEM_RELEASE() { mutex_.unlock(); }
   // Tells the analysis what it cannot see: the caller holds this mutex.
   void AssertHeld() const IDEM_ASSERT_HELD(this) {}

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <thread>
 #include <utility>
 
 #include "base/allocation.h"
@@ -33,8 +34,17 @@ PagePool::PageBits PagePool::Together(const PageBits& some, const PageBits& othe
   return {some[0] | others[0], some[1] | others[1]};
 }
 
+// Who finds another thread populating waits for one region, not for its turn: Tend adds several,
+// and takes the lock again before anyone who sleeps can have it.
 bool PagePool::RefillNow(size_t pages) {
-  while (free_count_.load(std::memory_order_relaxed) < pages && AddPages(pages)) {
+  bool added = true;
+  while (added && free_count_.load(std::memory_order_relaxed) < pages) {
+    if (!growth_mutex_.TryLock()) {
+      std::this_thread::yield();
+      continue;
+    }
+    added = AddPages(pages);
+    growth_mutex_.Unlock();
   }
   return free_count_.load(std::memory_order_relaxed) < pages_low_.load(std::memory_order_relaxed) &&
          !told_low_.load(std::memory_order_relaxed) &&
@@ -49,13 +59,18 @@ size_t PagePool::RegionsAhead() const {
 // A small store has no pages ahead, so its callers are not sent for more.
 void PagePool::CountRegion(int sign) {
   region_count_.fetch_add(static_cast<size_t>(sign), std::memory_order_relaxed);
-  pages_low_.store(RegionsAhead() > 0 ? kPagesWanted : 0, std::memory_order_relaxed);
+  const size_t ahead = RegionsAhead();
+  const size_t low = kPagesWanted + ahead * kRegionPages / 2;  // half of what is ahead is used up
+  pages_low_.store(ahead > 0 ? low : 0, std::memory_order_relaxed);
 }
 
 void PagePool::Tend() {
   const size_t ahead = PagesAhead();
   if (told_low_.load(std::memory_order_relaxed)) {
-    while (free_count_.load(std::memory_order_relaxed) < ahead && AddPages(ahead)) {
+    bool added = true;
+    while (added && free_count_.load(std::memory_order_relaxed) < ahead) {
+      MutexLock growth(growth_mutex_);
+      added = AddPages(ahead);
     }
     told_low_.store(false, std::memory_order_relaxed);
   }
@@ -110,7 +125,6 @@ void PagePool::SetHasFree(uint32_t region, bool has_free) {
 
 // False: no memory.
 bool PagePool::AddPages(size_t pages_wanted) {
-  MutexLock growth(growth_mutex_);
   if (free_count_.load(std::memory_order_relaxed) >= pages_wanted) return true;
   return absent_count_.load(std::memory_order_relaxed) > 0 ? PopulateAbsent() : AddRegion();
 }
