@@ -56,7 +56,7 @@ class PagePool {
   PagePool& operator=(const PagePool&) = delete;
 
   // Sees to it that pages stand by for `requests` requests, beside some for other threads. Call
-  // without any lock, before each operation; costs one load while they do. Without memory it does
+  // without any lock, before each operation; costs two loads while they do. Without memory it does
   // nothing, and Take fails when the last one is gone. True, once each time: they run low, and
   // somebody should call Tend.
   bool Refill(size_t requests = 1) {

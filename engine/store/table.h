@@ -27,9 +27,9 @@
 // the same at every size, about 0.65.
 //
 // Costs: Find touches one line in nearly all cases, kProbes at most. Insert the same, and seldom up
-// to kReach. The largest
-// pieces of work under a stripe's lock: a split moves at most 2304 slots (one page), a merge 921,
-// and the directory doubles now and then (16 bytes an entry). 7.1 bytes a slot, some 11 an entry.
+// to kReach. The largest pieces of work under a stripe's lock: a split looks at 2304 slots (one
+// page) and moves half of them, a merge moves 921, and the directory doubles now and then (16 bytes
+// an entry). 7.1 bytes a slot, some 11 an entry.
 //
 // Extendible hashing: Fagin et al. 1979. Hopping: Herlihy, Shavit, Tzafrir, "Hopscotch Hashing"
 // (DISC 2008). Overflow counts: F14 (Meta's Folly).
