@@ -36,7 +36,7 @@ PagePool::PageBits PagePool::Together(const PageBits& some, const PageBits& othe
 
 // Who finds another thread populating waits for one region, not for its turn: Tend adds several,
 // and takes the lock again before anyone who sleeps can have it.
-bool PagePool::RefillNow(size_t pages) {
+void PagePool::Populate(size_t pages) {
   bool added = true;
   while (added && free_count_.load(std::memory_order_relaxed) < pages) {
     if (!growth_mutex_.TryLock()) {
@@ -46,6 +46,10 @@ bool PagePool::RefillNow(size_t pages) {
     added = AddPages(pages);
     growth_mutex_.Unlock();
   }
+}
+
+bool PagePool::RefillNow(size_t pages) {
+  Populate(pages);
   return free_count_.load(std::memory_order_relaxed) < pages_low_.load(std::memory_order_relaxed) &&
          !told_low_.load(std::memory_order_relaxed) &&
          !told_low_.exchange(true, std::memory_order_relaxed);
@@ -65,13 +69,8 @@ void PagePool::CountRegion(int sign) {
 }
 
 void PagePool::Tend() {
-  const size_t ahead = PagesAhead();
   if (told_low_.load(std::memory_order_relaxed)) {
-    bool added = true;
-    while (added && free_count_.load(std::memory_order_relaxed) < ahead) {
-      MutexLock growth(growth_mutex_);
-      added = AddPages(ahead);
-    }
+    Populate(PagesAhead());
     told_low_.store(false, std::memory_order_relaxed);
   }
   while (HasTooMany() && ReleaseFreeRegion()) {

@@ -109,6 +109,7 @@ class PagePool {
   static PageBits Together(const PageBits& some, const PageBits& others);
   static size_t PagesFor(size_t requests) { return kPagesStandingBy + requests * kPagesPerRequest; }
   bool RefillNow(size_t pages);
+  void Populate(size_t pages);
   bool AddPages(size_t pages_wanted) IDEM_REQUIRES(growth_mutex_);
   bool AddRegion() IDEM_REQUIRES(growth_mutex_);
   bool PopulateAbsent() IDEM_REQUIRES(growth_mutex_);
